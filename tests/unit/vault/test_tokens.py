@@ -1,0 +1,166 @@
+"""The vault: what is kept of a token, who finds it, and what a lost or revoked one is worth."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from ownstack_vault import TokenNameTaken, Vault, ensure_first_token, open_vault
+from sqlalchemy import text
+
+NOW = 1_800_000_000_000
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "own stack.db"
+
+
+@pytest.fixture
+def vault(path: Path) -> Iterator[Vault]:
+    vault = open_vault(f"sqlite:///{path}", threading.Lock())
+    yield vault
+    vault.close()
+
+
+def test_a_new_token_is_found_by_its_secret(vault: Vault) -> None:
+    issued = vault.add("acme", "ci", NOW)
+    assert issued.secret.startswith("own_")
+    assert len(issued.secret) == len("own_") + 43
+    found = vault.find(issued.secret)
+    assert found == issued.token
+    assert found is not None
+    assert (found.team, found.name, found.ending, found.created_at) == ("acme", "ci", issued.secret[-4:], NOW)
+
+
+def test_no_byte_of_the_database_holds_the_secret(vault: Vault, path: Path) -> None:
+    secret = vault.add("acme", "ci", NOW).secret
+    written = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    assert b"acme" in written
+    assert secret.encode() not in written
+    assert secret.encode()[4:-4] not in written
+
+
+@pytest.mark.parametrize(
+    "junk", ["", "own_", "own_" + "A" * 43, "'; DROP TABLE vault_tokens; --", "\x00", "ü", "\udcff"]
+)
+def test_junk_finds_nothing(vault: Vault, junk: str) -> None:
+    vault.add("acme", "ci", NOW)
+    assert vault.find(junk) is None
+
+
+def test_the_hash_of_a_secret_is_no_secret_itself(vault: Vault, path: Path) -> None:
+    vault.add("acme", "ci", NOW)
+    stolen = sqlite3.connect(path)
+    (hash_of_secret,) = stolen.execute("SELECT hash FROM vault_tokens").fetchone()
+    stolen.close()
+    assert vault.find(hash_of_secret) is None
+
+
+def test_a_revoked_token_is_found_no_more_and_stays_listed(vault: Vault) -> None:
+    issued = vault.add("acme", "ci", NOW)
+    revoked = vault.revoke("acme", issued.token.id, NOW + 5)
+    assert revoked is not None
+    assert revoked.revoked_at == NOW + 5
+    assert vault.find(issued.secret) is None
+    assert vault.list("acme", 10) == [revoked]
+
+
+def test_revoking_again_keeps_the_first_time(vault: Vault) -> None:
+    issued = vault.add("acme", "ci", NOW)
+    vault.revoke("acme", issued.token.id, NOW + 5)
+    again = vault.revoke("acme", issued.token.id, NOW + 9)
+    assert again is not None
+    assert again.revoked_at == NOW + 5
+
+
+def test_another_team_can_neither_see_nor_revoke_a_token(vault: Vault) -> None:
+    issued = vault.add("acme", "ci", NOW)
+    assert vault.list("rivals", 10) == []
+    assert vault.revoke("rivals", issued.token.id, NOW) is None
+    assert vault.find(issued.secret) is not None
+
+
+def test_two_valid_tokens_of_a_team_never_share_a_name(vault: Vault) -> None:
+    first = vault.add("acme", "ci", NOW)
+    with pytest.raises(TokenNameTaken):
+        vault.add("acme", "ci", NOW)
+    vault.add("rivals", "ci", NOW)
+    vault.revoke("acme", first.token.id, NOW)
+    assert vault.add("acme", "ci", NOW).secret != first.secret
+
+
+def test_tokens_are_listed_page_by_page_oldest_first(vault: Vault) -> None:
+    for number in range(5):
+        vault.add("acme", f"t{number}", NOW + number)
+    names: list[str] = []
+    after = ""
+    while page := vault.list("acme", 2, after):
+        names += [token.name for token in page]
+        after = page[-1].id
+    assert names == ["t0", "t1", "t2", "t3", "t4"]
+
+
+def test_tokens_outlive_a_restart_and_migrating_twice_is_harmless(vault: Vault, path: Path) -> None:
+    secret = vault.add("acme", "ci", NOW).secret
+    vault.close()
+    again = open_vault(f"sqlite:///{path}")
+    assert again.find(secret) is not None
+    again.close()
+
+
+def test_the_vault_migrates_apart_from_its_neighbours_in_the_file(vault: Vault, path: Path) -> None:
+    file = sqlite3.connect(path)
+    tables = {name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    file.close()
+    assert tables == {"vault_tokens", "vault_alembic_version"}
+
+
+def test_writes_are_durable_to_the_last_commit(vault: Vault) -> None:
+    with vault._engine.connect() as connection:
+        assert connection.execute(text("PRAGMA synchronous")).scalar_one() == 2  # FULL
+        assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+
+
+def test_writes_wait_for_the_lock_that_they_share_with_other_writers(path: Path) -> None:
+    lock = threading.Lock()
+    vault = open_vault(f"sqlite:///{path}", lock)
+    with ThreadPoolExecutor(1) as pool:
+        with lock:
+            writing = pool.submit(vault.add, "acme", "ci", NOW)
+            assert vault.list("acme", 10) == []
+            assert not writing.done()
+        assert writing.result(timeout=10).token.name == "ci"
+    vault.close()
+
+
+def test_the_first_token_is_made_once_while_it_is_known(vault: Vault) -> None:
+    secret = ensure_first_token(vault, "acme", NOW)
+    assert secret is not None
+    assert ensure_first_token(vault, "acme", NOW, known=secret) is None
+
+
+def test_a_first_token_that_was_lost_is_replaced_and_worthless(vault: Vault) -> None:
+    lost = ensure_first_token(vault, "acme", NOW)
+    found = ensure_first_token(vault, "acme", NOW + 1, known="own_of-another-server")
+    assert lost is not None
+    assert found is not None
+    assert vault.find(lost) is None
+    assert vault.find(found) is not None
+
+
+def test_a_known_token_of_another_team_is_not_enough(vault: Vault) -> None:
+    theirs = vault.add("rivals", "ci", NOW).secret
+    assert ensure_first_token(vault, "acme", NOW, known=theirs) is not None
+
+
+def test_any_valid_token_of_the_team_will_do_instead_of_the_first(vault: Vault) -> None:
+    first = ensure_first_token(vault, "acme", NOW)
+    mine = vault.add("acme", "max", NOW).secret
+    assert first is not None
+    assert ensure_first_token(vault, "acme", NOW, known=mine) is None
+    assert vault.find(first) is not None
