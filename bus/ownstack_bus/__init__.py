@@ -1,0 +1,1 @@
+"""How records travel: the port, and its adapters."""

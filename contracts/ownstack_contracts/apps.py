@@ -1,0 +1,84 @@
+"""Apps: what runs, on which stacks, and with which settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ownstack_contracts.message import Command, Fact, Many
+from ownstack_contracts.names import AppName, Code, Identifier, Number, PinnedImage, Seconds, StackName, Text
+
+ReleaseTaskMode = Literal["each-stack", "first-stack"]
+"""Whether the release task runs on every stack, or on the first one while the others wait for it."""
+
+PostdeployMode = Literal["once-per-promotion", "once-per-app", "each-stack"]
+"""How often the post-deploy script runs."""
+
+ReleaseOrigin = Literal["deploy", "promotion", "found"]
+"""Where a release comes from; `found`: it was live already when its stack was looked at."""
+
+NO_CONFIG = "none"
+"""The config fingerprint of an app without config."""
+
+
+class AppCreated(Command):
+    """`app` exists, on these stacks, in this order."""
+
+    app: AppName
+    stacks: Annotated[Many[StackName], Field(max_length=10_000)] = ()
+
+
+class AppDestroyed(Command):
+    """`app` is gone; each of its stacks is asked to remove it."""
+
+    app: AppName
+
+
+class AppStackAdded(Command):
+    """`app` is also on `stack`; what is live there is looked at."""
+
+    app: AppName
+    stack: StackName
+
+
+class AppStackRemoved(Command):
+    """`app` is on `stack` no more; the stack is asked to remove it."""
+
+    app: AppName
+    stack: StackName
+
+
+class AppSettingsChanged(Command):
+    """What is given changes; what is not given stays. Deadlines in seconds."""
+
+    app: AppName
+    release_task: ReleaseTaskMode | None = None
+    postdeploy: PostdeployMode | None = None
+    waiting_deadline: Seconds | None = None
+    running_deadline: Seconds | None = None
+
+
+class ReleaseCreated(Fact):
+    """Release `v<release>` of `app`: this image with this config."""
+
+    app: AppName
+    app_id: Identifier
+    release: Number
+    image: PinnedImage
+    config_fingerprint: str
+    origin: ReleaseOrigin
+    rollout: Identifier | None = None
+    source_app: AppName | None = None
+    source_release: Number | None = None
+
+
+class StackAppLeftBehind(Fact):
+    """`app` may still run on `stack`, but is gone here: the stack could not be asked, did not manage, or was forgotten."""
+
+    app: AppName
+    app_id: Identifier
+    stack: StackName
+    code: Code
+    message: Text
+    job: Identifier | None = None

@@ -1,0 +1,112 @@
+"""Which messages travel on which topic: one union per topic, told apart by the CloudEvents `type`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ownstack_contracts import apps, jobs, logs, pipelines, promotions, rejections, rollouts, stacks, teams, topics
+from ownstack_contracts.message import Message
+
+Types = Mapping[str, type[Message]]
+
+
+def _types(*messages: type[Message]) -> Types:
+    return MappingProxyType({m.type_name(): m for m in messages})
+
+
+COMMAND_TYPES = _types(
+    teams.TeamCreated,
+    stacks.StackAdded,
+    stacks.StackRemoved,
+    apps.AppCreated,
+    apps.AppDestroyed,
+    apps.AppStackAdded,
+    apps.AppStackRemoved,
+    apps.AppSettingsChanged,
+    pipelines.PipelineCreated,
+    pipelines.PipelineRemoved,
+    pipelines.StagingAdded,
+    pipelines.StageRemoved,
+    rollouts.DeployRequested,
+    rollouts.StackRetryRequested,
+    promotions.PromotionRequested,
+    promotions.PromotionCancelRequested,
+)
+
+_ADMITTED_REPORTS = _types(
+    jobs.LeaseReturned,
+    jobs.LeaseLapsed,
+    jobs.ReleaseTaskStarted,
+    jobs.ReleaseTaskSucceeded,
+    jobs.RestartStarted,
+    jobs.StackDeploySucceeded,
+    jobs.StackDeployFailed,
+    jobs.PostdeployStarted,
+    jobs.PostdeploySucceeded,
+    jobs.PostdeployFailed,
+    jobs.StackObserved,
+    jobs.StackLookFailed,
+    jobs.StackAppRemoved,
+    jobs.StackAppRemovalFailed,
+)
+
+REPORT_TYPES: Types = MappingProxyType(
+    {**_types(jobs.ClockTicked, jobs.JobClaimed, jobs.Heartbeat), **_ADMITTED_REPORTS},
+)
+
+DEPLOY_TYPES = _types(
+    jobs.StackDeployRequested,
+    jobs.PostdeployRequested,
+    jobs.StackLookRequested,
+    jobs.StackAppRemovalRequested,
+    jobs.JobGranted,
+    jobs.JobClosed,
+)
+
+_CONSEQUENCES = _types(
+    apps.ReleaseCreated,
+    apps.StackAppLeftBehind,
+    rollouts.DeployOpened,
+    rollouts.RolloutQueued,
+    rollouts.RolloutStarted,
+    rollouts.DeploySucceeded,
+    rollouts.DeployPartiallySucceeded,
+    rollouts.DeployFailed,
+    rollouts.DeployCancelled,
+    rollouts.DeploySuperseded,
+    promotions.PromotionOpened,
+    promotions.PromotionSucceeded,
+    promotions.PromotionPartiallySucceeded,
+    promotions.PromotionFailed,
+    promotions.PromotionCancelled,
+    promotions.PromotionSuperseded,
+    jobs.StackDeployUnchanged,
+    jobs.StackDeployExpired,
+    jobs.StackDeployCancelled,
+    jobs.StackDeploySkipped,
+    jobs.PostdeployUnknown,
+    jobs.JobExpired,
+    rejections.CommandRejected,
+    rejections.DecisionCut,
+)
+
+HISTORY_TYPES: Types = MappingProxyType({**COMMAND_TYPES, **_ADMITTED_REPORTS, **DEPLOY_TYPES, **_CONSEQUENCES})
+
+LOG_TYPES = _types(logs.DeploymentLogged)
+
+TYPES_BY_TOPIC: Mapping[str, Types] = MappingProxyType(
+    {
+        topics.COMMANDS.name: COMMAND_TYPES,
+        topics.REPORTS.name: REPORT_TYPES,
+        topics.HISTORY.name: HISTORY_TYPES,
+        topics.DEPLOYS.name: DEPLOY_TYPES,
+        topics.LOGS.name: LOG_TYPES,
+    }
+)
+"""Dead letters are not messages: their bytes are kept as they came."""
+
+
+def deploys_key(team: str, app: str, stack: str) -> str:
+    """The key on `deploys`: one app on one stack."""
+    return f"{team}/{app}@{stack}"

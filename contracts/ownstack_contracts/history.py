@@ -1,0 +1,89 @@
+"""Facts as they stand in the history: each sealed with its team's sequence and the hash of the fact before it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ownstack_contracts.envelope import Event, attributes_of, canonical, instant
+from ownstack_contracts.message import Message
+
+SOURCE = "/ownstack/promoter"
+GENESIS = "0" * 64
+"""The previous hash of a team's first fact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where an input lies."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """Raises ValueError if `text` is no position."""
+        topic, partition, offset = text.rsplit("/", 2)
+        return cls(topic, int(partition), int(offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What every fact of one decision has in common. `now` in ms since the epoch: the time that it was decided with."""
+
+    position: Position
+    now: int
+    actor: str | None = None
+    correlationid: str | None = None
+    causationid: str | None = None
+    traceparent: str | None = None
+
+
+def seal(
+    message: Message, origin: Origin, *, team: str, sequence: int, previous_hash: str, step: int, steps: int
+) -> tuple[bytes, str]:
+    """Write fact number `step` of `steps` of a decision. Returns its record and its hash."""
+    attributes = {
+        **attributes_of(message),
+        "id": f"{origin.position}/{step}",
+        "source": SOURCE,
+        "team": team,
+        "time": instant(origin.now),
+        "sequence": sequence,
+        "previoushash": previous_hash,
+        "input": str(origin.position),
+        "step": step,
+        "steps": steps,
+    }
+    for name in ("actor", "correlationid", "causationid", "traceparent"):
+        if (value := getattr(origin, name)) is not None:
+            attributes[name] = value
+    digest = hash_of(attributes)
+    attributes["hash"] = digest
+    return canonical(attributes), digest
+
+
+def hash_of(attributes: Mapping[str, Any]) -> str:
+    """SHA-256 over the canonical form of a fact without its `hash`, in hexadecimal."""
+    return hashlib.sha256(canonical({k: v for k, v in attributes.items() if k != "hash"})).hexdigest()
+
+
+def is_intact(value: bytes) -> bool:
+    """Whether a fact's record still has the hash that it was sealed with."""
+    attributes = orjson.loads(value)
+    return bool(attributes.get("hash") == hash_of(attributes))
+
+
+def sequence_of(event: Event) -> int:
+    """The sequence of a fact that was read from the history. Raises ValueError if it has none."""
+    if event.envelope.sequence is None:
+        raise ValueError(f"{event.envelope.type} {event.envelope.id} has no sequence: it is not from the history")
+    return event.envelope.sequence

@@ -1,0 +1,273 @@
+"""Jobs: what deployers are asked to do on stacks, and the claims, grants and leases under which they do it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ownstack_contracts.message import Fact, Many, Message, Report
+from ownstack_contracts.names import (
+    Address,
+    AppName,
+    Code,
+    Driver,
+    Identifier,
+    Milliseconds,
+    Number,
+    PinnedImage,
+    Seconds,
+    StackName,
+    TeamName,
+    Text,
+)
+from ownstack_contracts.stacks import DriverSettings
+
+JobKind = Literal["deploy", "postdeploy", "look", "remove"]
+
+CloseReason = Literal["ended", "expired", "superseded", "cancelled"]
+
+
+class Live(Message):
+    """What a stack holds of an app, as its driver sees it. `generation` 0: left by something other than us."""
+
+    image: PinnedImage
+    generation: Number = 0
+    deployment: Identifier | None = None
+    release: Number | None = None
+    team: TeamName | None = None
+    app_id: Identifier | None = None
+
+
+class StackJob(Fact):
+    """One operation on one app on one stack. It carries all that its driver needs; `generation` is left on the stack."""
+
+    job: Identifier
+    app: AppName
+    app_id: Identifier
+    stack: StackName
+    driver: Driver
+    address: Address
+    settings: DriverSettings
+    generation: Number
+    waiting_until: Milliseconds
+    running_deadline: Seconds
+
+
+class StackDeployRequested(StackJob):
+    """Deploy `release` (`image`) on `stack`; `release_task`: whether this stack runs the release task."""
+
+    deployment: Identifier
+    rollout: Identifier
+    attempt: Number
+    release: Number
+    image: PinnedImage
+    config_fingerprint: str
+    release_task: bool
+
+
+class PostdeployRequested(StackJob):
+    """Run the post-deploy script of the deployment on `stack`. Granted once ever."""
+
+    deployment: Identifier
+    rollout: Identifier
+    attempt: Number
+    release: Number
+    image: PinnedImage
+
+
+class StackLookRequested(StackJob):
+    """Look at what is live."""
+
+
+class StackAppRemovalRequested(StackJob):
+    """Remove the app from the stack."""
+
+
+class JobClaimed(Report):
+    """A run (of a deployer that received the job) wants to begin. Repeated every 5 s while it waits."""
+
+    job: Identifier
+    run: Identifier
+    app: AppName
+    stack: StackName
+    deployer: Annotated[str, Field(max_length=200)] = ""
+
+
+class JobGranted(Fact):
+    """`run`, and no other, may work on `job` for `lease` seconds, longer with each heartbeat and report.
+
+    uncertain: an earlier run's lease lapsed, so its outcome is unknown: wait for the stack-side lock and look first.
+    release_task_done: the release task has been reported as succeeded by an earlier run.
+    running_until: past it, nothing starts.
+    """
+
+    job: Identifier
+    kind: JobKind
+    run: Identifier
+    app: AppName
+    stack: StackName
+    lease: Seconds
+    uncertain: bool
+    release_task_done: bool
+    running_until: Milliseconds
+
+
+class JobClosed(Fact):
+    """The job is over: no run will be granted it any more."""
+
+    job: Identifier
+    app: AppName
+    stack: StackName
+    reason: CloseReason
+
+
+class Heartbeat(Report):
+    """These runs go on. Extends their leases; is no fact."""
+
+    runs: Annotated[Many[Identifier], Field(min_length=1, max_length=1_000)]
+
+
+class RunReport(Report):
+    """What a run says of its job."""
+
+    job: Identifier
+    run: Identifier
+    app: AppName
+    stack: StackName
+
+
+class LeaseReturned(RunReport):
+    """The run gives its grant back before it has touched the stack."""
+
+
+class LeaseLapsed(RunReport):
+    """The owner of the partition heard nothing of the run for the length of its lease: the run is over."""
+
+
+class ReleaseTaskStarted(RunReport):
+    """The release task begins."""
+
+
+class ReleaseTaskSucceeded(RunReport):
+    """The release task has ended well."""
+
+
+class RestartStarted(RunReport):
+    """The new version starts: health checks, then the traffic turns."""
+
+
+class StackDeploySucceeded(RunReport):
+    """The new version serves."""
+
+    live: Live
+
+
+class StackDeployFailed(RunReport):
+    """The deployment did not come about; `live` is what serves now, None if nothing does or it is not known."""
+
+    phase: Literal["look", "release-task", "restart"]
+    code: Code
+    message: Text
+    live: Live | None = None
+
+
+class PostdeployStarted(RunReport):
+    """The post-deploy script begins."""
+
+
+class PostdeploySucceeded(RunReport):
+    """The post-deploy script has ended well."""
+
+
+class PostdeployFailed(RunReport):
+    """The post-deploy script failed."""
+
+    code: Code
+    message: Text
+
+
+class StackObserved(RunReport):
+    """What is live on the stack; None: nothing of this app."""
+
+    live: Live | None = None
+
+
+class StackLookFailed(RunReport):
+    """The stack could not be looked at; what is live is unknown. `again_at`: when the promoter will ask again."""
+
+    code: Code
+    message: Text
+    again_at: Milliseconds | None = None
+
+
+class StackAppRemoved(RunReport):
+    """The app is gone from the stack."""
+
+
+class StackAppRemovalFailed(RunReport):
+    """The app could not be removed from the stack."""
+
+    code: Code
+    message: Text
+
+
+class ClockTicked(Report):
+    """Time has passed: timers that are due happen. Of no team; published by the partition's owner to itself."""
+
+
+class StackDeployUnchanged(Fact):
+    """The stack holds this digest and config already: there is nothing to do."""
+
+    deployment: Identifier
+    rollout: Identifier
+    app: AppName
+    stack: StackName
+    release: Number
+
+
+class StackDeployExpired(Fact):
+    """A deadline of the deployment has passed: `waiting`, nobody began; `running`, it did not end."""
+
+    job: Identifier
+    deployment: Identifier
+    app: AppName
+    stack: StackName
+    deadline: Literal["waiting", "running"]
+
+
+class StackDeployCancelled(Fact):
+    """The deployment was cancelled before it began."""
+
+    job: Identifier
+    deployment: Identifier
+    app: AppName
+    stack: StackName
+
+
+class StackDeploySkipped(Fact):
+    """The deployment was never asked for, because the release task failed on the first stack or the rollout was cancelled."""
+
+    deployment: Identifier
+    rollout: Identifier
+    app: AppName
+    stack: StackName
+    code: Code
+
+
+class PostdeployUnknown(Fact):
+    """The run of the post-deploy script is lost: it may have run. A person decides."""
+
+    job: Identifier
+    rollout: Identifier
+    app: AppName
+    stack: StackName
+
+
+class JobExpired(Fact):
+    """A deadline of a look, a removal or a post-deploy has passed."""
+
+    job: Identifier
+    app: AppName
+    stack: StackName
+    deadline: Literal["waiting", "running"]

@@ -1,0 +1,122 @@
+"""Rollouts: how a release goes over the stacks of an app, for a deployment or for a promotion."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ownstack_contracts.message import Command, Fact, Many, Message
+from ownstack_contracts.names import AppName, Code, Identifier, ImageReference, Number, PinnedImage, StackName, Text
+
+RolloutKind = Literal["deploy", "promotion"]
+
+StackOutcome = Literal["succeeded", "unchanged", "failed", "expired", "cancelled", "skipped", "superseded"]
+"""How the deployment of a release on one stack ended."""
+
+PostdeployOutcome = Literal["succeeded", "failed", "unknown"]
+
+Stacks = Annotated[Many[StackName], Field(min_length=1, max_length=10_000)]
+
+
+class StackResult(Message):
+    """What became of one stack in a rollout."""
+
+    stack: StackName
+    outcome: StackOutcome
+    code: Code | None = None
+    message: Text | None = None
+
+
+class DeployRequested(Command):
+    """Release `image` on the stacks of `app`, or on some of them. `redeploy`: also where it is live already."""
+
+    app: AppName
+    image: ImageReference
+    stacks: Stacks | None = None
+    redeploy: bool = False
+
+
+class StackRetryRequested(Command):
+    """Try again what did not succeed: the deployment of `app` on `stack`, or (`postdeploy`) its post-deploy script."""
+
+    app: AppName
+    stack: StackName | None = None
+    postdeploy: bool = False
+
+    @model_validator(mode="after")
+    def _names_one_thing(self) -> StackRetryRequested:
+        if (self.stack is None) != self.postdeploy:
+            raise ValueError("give either a stack, or postdeploy: true")
+        return self
+
+
+class DeployOpened(Fact):
+    """What is deployed, where, by whom: recorded for good. (For a promotion, `PromotionOpened` says so.)"""
+
+    rollout: Identifier
+    app: AppName
+    app_id: Identifier
+    image: PinnedImage
+    stacks: Stacks
+    redeploy: bool
+    requester: str
+
+
+class RolloutQueued(Fact):
+    """The rollout waits for the one that is under way on its app."""
+
+    rollout: Identifier
+    kind: RolloutKind
+    app: AppName
+    app_id: Identifier
+    image: PinnedImage
+    stacks: Stacks
+    behind: Identifier
+
+
+class RolloutStarted(Fact):
+    """The rollout goes: this release, over these stacks."""
+
+    rollout: Identifier
+    kind: RolloutKind
+    app: AppName
+    app_id: Identifier
+    release: Number
+    image: PinnedImage
+    config_fingerprint: str
+    stacks: Stacks
+
+
+class DeployEnd(Fact):
+    """How a requested deployment ended, with what became of each stack."""
+
+    rollout: Identifier
+    app: AppName
+    release: Number | None = None
+    results: Many[StackResult] = ()
+    postdeploy: PostdeployOutcome | None = None
+    code: Code | None = None
+    message: Text | None = None
+
+
+class DeploySucceeded(DeployEnd):
+    """Every stack holds the release."""
+
+
+class DeployPartiallySucceeded(DeployEnd):
+    """Some stacks hold the release, or all do but the post-deploy script failed or its outcome is unknown."""
+
+
+class DeployFailed(DeployEnd):
+    """No stack took the release."""
+
+
+class DeployCancelled(DeployEnd):
+    """It was cancelled before every stack had begun."""
+
+
+class DeploySuperseded(DeployEnd):
+    """It waited, and a newer one took its place."""
+
+    superseded_by: Identifier

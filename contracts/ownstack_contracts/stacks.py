@@ -1,0 +1,31 @@
+"""Stacks: the servers that apps run on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from ownstack_contracts.message import Command
+from ownstack_contracts.names import Address, Driver, StackName
+
+SettingKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+SettingValue = Annotated[str, StringConstraints(max_length=1_024)]
+DriverSettings = Annotated[dict[SettingKey, SettingValue], Field(max_length=32)]
+"""What a driver wants to know of a stack beside its address; never a secret."""
+
+
+class StackAdded(Command):
+    """`stack` can be reached at `address` by `driver`."""
+
+    stack: StackName
+    driver: Driver
+    address: Address = ""
+    settings: DriverSettings = {}
+
+
+class StackRemoved(Command):
+    """`stack` is used no more. Refused while apps are on it, unless `forget`: then they are left behind there."""
+
+    stack: StackName
+    forget: bool = False

@@ -1,0 +1,1 @@
+"""Commands in, queries out, live updates: the HTTP API."""

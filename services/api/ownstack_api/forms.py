@@ -1,0 +1,113 @@
+"""What resource forms and `POST /commands` read. A form only spells a command another way; the command has the rules."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Union
+
+from ownstack_contracts.apps import PostdeployMode, ReleaseTaskMode
+from ownstack_contracts.catalog import COMMAND_TYPES
+from ownstack_contracts.message import Command, Many
+from ownstack_contracts.names import Address, AppName, Driver, ImageReference, Name, Number, Seconds, StackName
+from ownstack_contracts.rollouts import Stacks
+from ownstack_contracts.stacks import DriverSettings
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+
+class Form(BaseModel):
+    """Read strictly: a misspelt field is an error, not a wish that is passed over."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class CommandForm(Form):
+    """A command as it stands in the contracts: its type and its data."""
+
+    type: str
+    data: Command
+
+
+class NewStack(Form):
+    """A stack to be added."""
+
+    name: StackName
+    driver: Driver
+    address: Address = ""
+    settings: DriverSettings = {}
+
+
+class NewApp(Form):
+    """An app to be created, on these stacks, in this order."""
+
+    name: AppName
+    stacks: Annotated[Many[StackName], Field(max_length=10_000)] = ()
+
+
+class NewSettings(Form):
+    """Settings to be changed; what is not given stays. Deadlines in seconds."""
+
+    release_task: ReleaseTaskMode | None = None
+    postdeploy: PostdeployMode | None = None
+    waiting_deadline: Seconds | None = None
+    running_deadline: Seconds | None = None
+
+
+class NewDeployment(Form):
+    """An image to be released on an app's stacks, or on some of them."""
+
+    image: ImageReference
+    stacks: Stacks | None = None
+    redeploy: bool = False
+
+
+class RetryStack(Form):
+    """The stack on which to try again."""
+
+    stack: StackName
+
+
+class RetryPostdeploy(Form):
+    """Run the post-deploy script again."""
+
+    postdeploy: Literal[True]
+
+
+class NewPipeline(Form):
+    """The app whose pipeline it is, its last stage."""
+
+    production: AppName
+
+
+class NewStage(Form):
+    """An app to become a stage: just before production, or before the stage `before`."""
+
+    staging: AppName
+    before: AppName | None = None
+
+
+class NewPromotion(Form):
+    """What to promote to the next stage: the app's current release, or `release`; to all of its stacks, or some."""
+
+    release: Number | None = None
+    stacks: Stacks | None = None
+    redeploy: bool = False
+
+
+class NewToken(Form):
+    """The name of a token to be made; it is seen in the history as `token:<name>`."""
+
+    name: Name
+
+
+def _command_form(kind: type[Command]) -> type[BaseModel]:
+    """The form of one command. A command whose fields can all be left out may leave out its data."""
+    name = kind.type_name()
+    optional = not any(field.is_required() for field in kind.model_fields.values())
+    data: Any = (kind, kind() if optional and name == "TeamCreated" else ...)
+    literal: Any = (Literal[name], ...)
+    return create_model(f"{name}Form", __base__=Form, __doc__=kind.__doc__, type=literal, data=data)
+
+
+COMMAND_FORM = Annotated[
+    Union[tuple(_command_form(kind) for kind in COMMAND_TYPES.values())],  # type: ignore[misc] # noqa: UP007
+    Field(discriminator="type"),
+]

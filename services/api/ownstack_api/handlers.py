@@ -1,0 +1,81 @@
+"""Turns what goes wrong below a route into problem details; nothing leaves as plain text, and no internals leave."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from ownstack_bus.port import BusError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match
+
+from ownstack_api.problems import Problem, invalid, respond
+
+log = logging.getLogger(__name__)
+
+
+def install(app: FastAPI) -> None:
+    """Put the handlers of all errors into `app`."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(BusError, _bus)
+    app.add_exception_handler(Exception, _internal)
+
+
+async def _problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return respond(error)
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = error.errors()
+    if errors[0]["type"] == "json_invalid":
+        return respond(_not_json())
+    return respond(invalid(errors))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return respond(Problem(404, "path-unknown", "There is nothing at this path.", hint="See /openapi.json."))
+    if error.status_code == 405:
+        return respond(_not_allowed(request))
+    return respond(_not_json())
+
+
+async def _bus(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, BusError)
+    log.error("the bus refused: %s: %s", error.code, error)
+    return respond(
+        Problem(503, "bus-unavailable", "The command could not be written, so nothing has happened.", hint="Try again.")
+    )
+
+
+async def _internal(_request: Request, _error: Exception) -> Response:
+    """The server logs the error with its trace; the caller learns only that it was ours."""
+    return respond(
+        Problem(500, "internal-error", "Something is wrong on our side; it has been logged.", hint="Try again.")
+    )
+
+
+def _not_json() -> Problem:
+    return Problem(400, "not-json", "The body is not JSON (UTF-8, RFC 8259) that can be read.")
+
+
+def _not_allowed(request: Request) -> Problem:
+    """One path has a route per method, so what is allowed is gathered over all of them."""
+    allowed = ", ".join(sorted(_methods(request)))
+    return Problem(405, "method-not-allowed", f"This path can: {allowed}.", headers={"Allow": allowed})
+
+
+def _methods(request: Request) -> set[str]:
+    found: set[str] = set()
+    for route in request.app.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            found |= set(getattr(route, "methods", None) or ())
+    return found

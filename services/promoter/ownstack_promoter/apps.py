@@ -1,0 +1,108 @@
+"""Apps: created on stacks, moved between them, set up, destroyed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ownstack_contracts.apps import AppCreated, AppDestroyed, AppSettingsChanged, AppStackAdded, AppStackRemoved
+from ownstack_contracts.message import Message
+from ownstack_promoter.dispatch import Moment, decides, evolves
+from ownstack_promoter.looks import close_looks, look
+from ownstack_promoter.model import App
+from ownstack_promoter.refused import Refused
+from ownstack_promoter.removals import removal
+from ownstack_promoter.stacks import forget_place
+from ownstack_promoter.team import Team
+
+
+@decides(AppCreated)
+def create_app(team: Team, command: AppCreated, moment: Moment) -> Iterator[Message]:
+    if command.app in team.apps:
+        raise Refused("app-exists", f"There is an app {command.app} already.", hint=f"ownstack app info {command.app}")
+    if len(set(command.stacks)) != len(command.stacks):
+        raise Refused("stack-twice", "A stack is named twice.", hint="name each stack once")
+    for stack in command.stacks:
+        team.stack(stack)
+    yield command
+    for stack in command.stacks:
+        yield look(team, command.app, app_id_at(command.app, team.sequence + 1), stack, moment)
+
+
+def app_id_at(app: str, sequence: int) -> str:
+    """The id of the creation of `app` that stands at `sequence` in the history."""
+    return f"{app}.{sequence}"
+
+
+@evolves(AppCreated)
+def app_created(team: Team, fact: AppCreated) -> None:
+    team.apps[fact.app] = App(fact.app, app_id_at(fact.app, team.sequence), list(fact.stacks))
+
+
+@decides(AppStackAdded)
+def add_app_stack(team: Team, command: AppStackAdded, moment: Moment) -> Iterator[Message]:
+    app, stack = team.app(command.app), team.stack(command.stack)
+    if stack.name in app.stacks:
+        raise Refused("stack-of-app", f"{app.name} is on {stack.name} already.", hint=f"ownstack app info {app.name}")
+    yield command
+    yield look(team, app.name, app.id, stack.name, moment)
+
+
+@evolves(AppStackAdded)
+def app_stack_added(team: Team, fact: AppStackAdded) -> None:
+    team.apps[fact.app].stacks.append(fact.stack)
+
+
+@decides(AppStackRemoved)
+def remove_app_stack(team: Team, command: AppStackRemoved, moment: Moment) -> Iterator[Message]:
+    app = team.app_on(command.app, command.stack)
+    team.refuse_busy(app)
+    yield command
+    yield from close_looks(team, app, command.stack)
+    yield removal(team, app, command.stack, moment)
+
+
+@evolves(AppStackRemoved)
+def app_stack_removed(team: Team, fact: AppStackRemoved) -> None:
+    forget_place(team, team.apps[fact.app], fact.stack)
+
+
+@decides(AppDestroyed)
+def destroy_app(team: Team, command: AppDestroyed, moment: Moment) -> Iterator[Message]:
+    app = team.app(command.app)
+    if pipeline := team.pipeline_with(app.name):
+        raise Refused(
+            "app-in-pipeline",
+            f"{app.name} is a stage of the pipeline of {pipeline.name}.",
+            hint=f"ownstack app pipeline remove {app.name}"
+            if pipeline.name == app.name
+            else f"ownstack app pipeline remove-stage {pipeline.name} {app.name}",
+        )
+    team.refuse_busy(app)
+    yield command
+    for stack in app.stacks:
+        yield from close_looks(team, app, stack)
+        yield removal(team, app, stack, moment)
+
+
+@evolves(AppDestroyed)
+def app_destroyed(team: Team, fact: AppDestroyed) -> None:
+    app = team.apps.pop(fact.app)
+    for stack in list(app.stacks):
+        forget_place(team, app, stack)
+    if app.last is not None:
+        team.rollouts.pop(app.last, None)
+
+
+@decides(AppSettingsChanged)
+def change_settings(team: Team, command: AppSettingsChanged, _: Moment) -> Iterator[Message]:
+    team.app(command.app)
+    if not command.model_dump(exclude={"app"}, exclude_none=True):
+        raise Refused("nothing-to-change", "No setting is given.", hint="ownstack app settings --help")
+    yield command
+
+
+@evolves(AppSettingsChanged)
+def settings_changed(team: Team, fact: AppSettingsChanged) -> None:
+    settings = team.apps[fact.app].settings
+    for name, value in fact.model_dump(exclude={"app"}, exclude_none=True).items():
+        setattr(settings, name, value)

@@ -1,0 +1,224 @@
+"""Deployments: what their runs report, phase by phase, and what it makes of the rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ownstack_contracts.jobs import (
+    JobClosed,
+    LeaseLapsed,
+    Live,
+    PostdeployFailed,
+    PostdeployStarted,
+    PostdeploySucceeded,
+    ReleaseTaskStarted,
+    ReleaseTaskSucceeded,
+    RestartStarted,
+    RunReport,
+    StackDeployFailed,
+    StackDeployRequested,
+    StackDeploySkipped,
+    StackDeploySucceeded,
+)
+from ownstack_contracts.message import Message
+from ownstack_contracts.rollouts import PostdeployOutcome
+from ownstack_promoter.change import Change, Ended
+from ownstack_promoter.dispatch import Moment, decides, evolves
+from ownstack_promoter.endings import rest_if_done
+from ownstack_promoter.looks import holding_of, late_sight, see
+from ownstack_promoter.model import Job, Rollout
+from ownstack_promoter.places import close_job, end_grant, give_back, holder
+from ownstack_promoter.postdeploys import lost, request_postdeploy
+from ownstack_promoter.rollouts import ask, conclude
+from ownstack_promoter.team import Team
+
+
+def _held(team: Team, report: RunReport, kind: str) -> Job | None:
+    job = holder(team, report)
+    return job if job is not None and job.kind == kind else None
+
+
+@decides(ReleaseTaskStarted)
+def release_task_starts(team: Team, report: ReleaseTaskStarted, _: Moment) -> Iterator[Message]:
+    if _held(team, report, "deploy"):
+        yield report
+
+
+@decides(ReleaseTaskSucceeded)
+def release_task_succeeds(team: Team, report: ReleaseTaskSucceeded, moment: Moment) -> Iterator[Message]:
+    job = _held(team, report, "deploy")
+    if job is None or job.release_task_done:
+        return
+    yield report
+    yield from _ask_those_that_waited(team, rollout_of(team, job), moment)
+
+
+def rollout_of(team: Team, job: Job) -> Rollout:
+    """The rollout that a deployment or its script belongs to."""
+    assert job.rollout is not None
+    return team.rollouts[job.rollout]
+
+
+def _ask_those_that_waited(team: Team, rollout: Rollout, moment: Moment) -> Iterator[StackDeployRequested]:
+    """With first-stack the others wait for its release task, which they do not run themselves."""
+    assert rollout.release is not None
+    for stack in pending(rollout):
+        yield ask(team, rollout, stack, Change(), moment, release=rollout.release, release_task=False)
+
+
+def pending(rollout: Rollout) -> list[str]:
+    """The stacks that were not asked yet."""
+    return [s for s in rollout.stacks if s in rollout.unasked] if rollout.unasked else []
+
+
+@evolves(ReleaseTaskSucceeded)
+def release_task_succeeded(team: Team, fact: ReleaseTaskSucceeded) -> None:
+    job = team.jobs[fact.job]
+    job.release_task_done = True
+    rollout_of(team, job).release_task_done = True
+
+
+@decides(RestartStarted)
+def restart_starts(team: Team, report: RestartStarted, _: Moment) -> Iterator[Message]:
+    if _held(team, report, "deploy"):
+        yield report
+
+
+@decides(StackDeploySucceeded)
+def stack_deploy_succeeds(team: Team, report: StackDeploySucceeded, moment: Moment) -> Iterator[Message]:
+    job = _held(team, report, "deploy")
+    if job is None:
+        yield from late_sight(team, report, report.live)
+        return
+    yield report
+    rollout = rollout_of(team, job)
+    change = _seen(team, report, report.live)
+    change.ended[report.stack] = Ended("succeeded")
+    if team.apps[report.app].settings.postdeploy == "each-stack":
+        yield request_postdeploy(team, rollout, report.stack, change, moment)
+        change.postdeploys_asked.add(report.stack)
+    if not job.release_task_done:
+        yield from _ask_those_that_waited(team, rollout, moment)
+    if not pending(rollout):
+        yield from conclude(team, rollout, change, moment)
+
+
+def _seen(team: Team, report: RunReport, live: Live | None) -> Change:
+    change = Change()
+    if live is not None:
+        change.live[report.stack] = holding_of(team.apps[report.app], live, team.sequence + 1)
+        change.generations[report.stack] = live.generation
+    return change
+
+
+@evolves(StackDeploySucceeded)
+def stack_deploy_succeeded(team: Team, fact: StackDeploySucceeded) -> None:
+    end_grant(team, (fact.app, fact.stack), fact.run)
+    job = team.jobs[fact.job]
+    see(team, fact.app, fact.stack, fact.live, job.asked_at)
+    team.timers.cancel(f"look:{fact.app}@{fact.stack}")
+    rollout = rollout_of(team, job)
+    rollout.release_task_done = True
+    rollout.first_live = rollout.first_live or fact.stack
+    end_deployment(team, fact.job, Ended("succeeded"))
+
+
+def end_deployment(team: Team, name: str, ended: Ended) -> None:
+    """Fold the end of a deployment on a stack."""
+    job = team.jobs[name]
+    close_job(team, name)
+    mark(team, rollout_of(team, job), job.request.stack, ended)
+
+
+def mark(team: Team, rollout: Rollout, stack: str, ended: Ended) -> None:
+    """Fold what became of a stack in a rollout."""
+    deployment = rollout.deployments[stack]
+    deployment.state, deployment.code, deployment.message = ended
+    rollout.open.discard(stack)
+    rollout.unasked.discard(stack)
+    rest_if_done(team, rollout)
+
+
+@decides(StackDeployFailed)
+def stack_deploy_fails(team: Team, report: StackDeployFailed, moment: Moment) -> Iterator[Message]:
+    job = _held(team, report, "deploy")
+    if job is None:
+        yield from late_sight(team, report, report.live)
+        return
+    yield report
+    rollout = rollout_of(team, job)
+    change = _seen(team, report, report.live)
+    change.ended[report.stack] = Ended("failed", report.code, report.message)
+    yield from skip_those_that_waited(rollout, change)
+    yield from conclude(team, rollout, change, moment)
+
+
+def skip_those_that_waited(
+    rollout: Rollout, change: Change, code: str = "first-stack-failed"
+) -> Iterator[StackDeploySkipped]:
+    """The first stack did not manage its release task: the others never begin."""
+    for stack in pending(rollout):
+        change.ended[stack] = Ended("skipped", code)
+        yield StackDeploySkipped(
+            deployment=rollout.deployments[stack].id, rollout=rollout.id, app=rollout.app, stack=stack, code=code
+        )
+
+
+@evolves(StackDeployFailed)
+def stack_deploy_failed(team: Team, fact: StackDeployFailed) -> None:
+    end_grant(team, (fact.app, fact.stack), fact.run)
+    if fact.live is not None:
+        see(team, fact.app, fact.stack, fact.live, team.jobs[fact.job].asked_at)
+    end_deployment(team, fact.job, Ended("failed", fact.code, fact.message))
+
+
+@evolves(StackDeploySkipped)
+def stack_deploy_skipped(team: Team, fact: StackDeploySkipped) -> None:
+    mark(team, team.rollouts[fact.rollout], fact.stack, Ended("skipped", fact.code))
+
+
+@decides(PostdeployStarted)
+def postdeploy_starts(team: Team, report: PostdeployStarted, _: Moment) -> Iterator[Message]:
+    if _held(team, report, "postdeploy"):
+        yield report
+
+
+@decides(PostdeploySucceeded)
+def postdeploy_succeeds(team: Team, report: PostdeploySucceeded, moment: Moment) -> Iterator[Message]:
+    yield from _postdeploy_ends(team, report, "succeeded", moment)
+
+
+@decides(PostdeployFailed)
+def postdeploy_fails(team: Team, report: PostdeployFailed, moment: Moment) -> Iterator[Message]:
+    yield from _postdeploy_ends(team, report, "failed", moment)
+
+
+def _postdeploy_ends(
+    team: Team, report: RunReport, outcome: PostdeployOutcome, moment: Moment
+) -> Iterator[Message]:
+    job = _held(team, report, "postdeploy")
+    if job is None:
+        yield from give_back(team, report.job, report.run, (report.app, report.stack))
+        return
+    yield report
+    yield from conclude(team, rollout_of(team, job), Change(postdeploys={report.stack: outcome}), moment)
+
+
+@decides(LeaseLapsed)
+def lapse(team: Team, report: LeaseLapsed, moment: Moment) -> Iterator[Message]:
+    grant = team.grants.get((report.app, report.stack))
+    if grant is None or (grant.run, grant.job) != (report.run, report.job):
+        return
+    yield report
+    job = team.jobs.get(report.job)
+    if job is not None and job.kind == "postdeploy":
+        yield lost(job)
+        yield JobClosed(job=report.job, app=report.app, stack=report.stack, reason="ended")
+        yield from conclude(team, rollout_of(team, job), Change(postdeploys={report.stack: "unknown"}), moment)
+
+
+@evolves(LeaseLapsed)
+def lease_lapsed(team: Team, fact: LeaseLapsed) -> None:
+    end_grant(team, (fact.app, fact.stack), fact.run)
+    if (job := team.jobs.get(fact.job)) is not None:
+        job.uncertain = True

@@ -1,0 +1,76 @@
+"""The two tables: `decides`, from input to facts, and `evolves`, from fact to state; one small function per type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ownstack_contracts.message import Message
+from ownstack_promoter.team import Team
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a decision may know beside the team and the input.
+
+    now: ms since the epoch, the largest append time seen in the partition. id: of the input's event. actor: who sent it.
+    lease: seconds that a grant is given for.
+    """
+
+    now: int
+    id: str
+    actor: str
+    lease: int = 15
+
+
+Decide = Callable[[Team, Any, Moment], Iterator[Message]]
+Evolve = Callable[[Team, Any], None]
+
+_DECIDES: dict[type[Message], Decide] = {}
+_EVOLVES: dict[type[Message], Evolve] = {}
+
+
+def decides(kind: type[M]) -> Callable[[Callable[[Team, M, Moment], Iterator[Message]]], Callable[[Team, M, Moment], Iterator[Message]]]:
+    """Register the rule for an input type."""
+
+    def register(rule: Callable[[Team, M, Moment], Iterator[Message]]) -> Callable[[Team, M, Moment], Iterator[Message]]:
+        _DECIDES[kind] = rule
+        return rule
+
+    return register
+
+
+def evolves(kind: type[M]) -> Callable[[Callable[[Team, M], None]], Callable[[Team, M], None]]:
+    """Register what a fact type does to the state."""
+
+    def register(fold: Callable[[Team, M], None]) -> Callable[[Team, M], None]:
+        _EVOLVES[kind] = fold
+        return fold
+
+    return register
+
+
+def decide(team: Team, message: Message, moment: Moment) -> list[Message]:
+    """The facts that an input comes to; the team is left as it is. Raises Refused if a command does not hold."""
+    return list(_DECIDES[type(message)](team, message, moment))
+
+
+def evolve(team: Team, fact: Message) -> None:
+    """Fold a fact into the team. Never refuses, never decides."""
+    team.sequence += 1
+    fold = _EVOLVES.get(type(fact))
+    if fold is not None:
+        fold(team, fact)
+
+
+def decided_types() -> frozenset[type[Message]]:
+    """The input types that have a rule."""
+    return frozenset(_DECIDES)
+
+
+def evolved_types() -> frozenset[type[Message]]:
+    """The fact types that change the state."""
+    return frozenset(_EVOLVES)

@@ -1,0 +1,127 @@
+"""Expiries: what happens when timers are due, all those of one tick together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from ownstack_contracts.jobs import JobClosed, JobExpired, StackDeployExpired, StackLookFailed
+from ownstack_contracts.message import Message
+from ownstack_promoter.change import Change, Ended
+from ownstack_promoter.deployments import end_deployment, rollout_of, skip_those_that_waited
+from ownstack_promoter.dispatch import Moment, evolves
+from ownstack_promoter.looks import again_at, look
+from ownstack_promoter.model import Job
+from ownstack_promoter.postdeploys import lost, set_outcome
+from ownstack_promoter.removals import left_behind
+from ownstack_promoter.rollouts import conclude
+from ownstack_promoter.team import Team
+
+Deadline = Literal["waiting", "running"]
+Changes = dict[str, Change]
+
+
+def expire(team: Team, moment: Moment) -> list[Message]:
+    """The facts that the team's due timers come to; the team is left as it is."""
+    return list(_expire(team, moment))
+
+
+def _expire(team: Team, moment: Moment) -> Iterator[Message]:
+    changes: Changes = {}
+    for timer in team.timers.until(moment.now):
+        kind, _, subject = timer.partition(":")
+        if kind == "look":
+            app, _, stack = subject.partition("@")
+            yield look(team, app, team.apps[app].id, stack, moment)
+        else:
+            job = team.jobs[subject]
+            deadline: Deadline = "waiting" if kind == "waiting" else "running"
+            yield from _EXPIRIES[job.kind](team, job, deadline, moment, changes)
+    for rollout, change in changes.items():
+        yield from skip_those_that_waited(team.rollouts[rollout], change)
+        yield from conclude(team, team.rollouts[rollout], change, moment)
+
+
+def _change_of(job: Job, changes: Changes) -> Change:
+    assert job.rollout is not None
+    return changes.setdefault(job.rollout, Change())
+
+
+def _closed(job: Job) -> JobClosed:
+    return JobClosed(job=job.request.job, app=job.request.app, stack=job.request.stack, reason="expired")
+
+
+_SENTENCES = {
+    "waiting": "No deployer began before the waiting deadline.",
+    "running": "It did not end before the running deadline.",
+}
+
+
+def _deploy_expires(team: Team, job: Job, deadline: Deadline, _: Moment, changes: Changes) -> Iterator[Message]:
+    request = job.request
+    deployment = rollout_of(team, job).deployments[request.stack]
+    _change_of(job, changes).ended[request.stack] = _expired(deadline)
+    yield StackDeployExpired(
+        job=request.job, deployment=deployment.id, app=request.app, stack=request.stack, deadline=deadline
+    )
+    yield _closed(job)
+
+
+def _expired(deadline: Deadline) -> Ended:
+    return Ended("expired", f"{deadline}-deadline", _SENTENCES[deadline])
+
+
+@evolves(StackDeployExpired)
+def stack_deploy_expired(team: Team, fact: StackDeployExpired) -> None:
+    end_deployment(team, fact.job, _expired(fact.deadline))
+
+
+def _postdeploy_expires(team: Team, job: Job, deadline: Deadline, _: Moment, changes: Changes) -> Iterator[Message]:
+    del team
+    change = _change_of(job, changes)
+    if deadline == "running":
+        change.postdeploys[job.request.stack] = "unknown"
+        yield lost(job)
+    else:
+        change.postdeploys[job.request.stack] = "failed"
+        yield _job_expired(job, deadline)
+    yield _closed(job)
+
+
+def _job_expired(job: Job, deadline: Deadline) -> JobExpired:
+    return JobExpired(job=job.request.job, app=job.request.app, stack=job.request.stack, deadline=deadline)
+
+
+@evolves(JobExpired)
+def job_expired(team: Team, fact: JobExpired) -> None:
+    job = team.jobs.get(fact.job)
+    if job is not None and job.kind == "postdeploy":
+        set_outcome(team, fact.job, "failed")
+
+
+def _look_expires(team: Team, job: Job, _: Deadline, moment: Moment, __: Changes) -> Iterator[Message]:
+    request = job.request
+    yield StackLookFailed(
+        job=request.job,
+        run="none",  # whoever holds the place keeps it until it says so or its lease lapses
+        app=request.app,
+        stack=request.stack,
+        code="running-deadline",
+        message=_SENTENCES["running"],
+        again_at=again_at(team, request.app, request.stack, moment),
+    )
+    yield _closed(job)
+
+
+def _removal_expires(_: Team, job: Job, deadline: Deadline, __: Moment, ___: Changes) -> Iterator[Message]:
+    yield _job_expired(job, deadline)
+    yield left_behind(job, f"{deadline}-deadline", _SENTENCES[deadline])
+    yield _closed(job)
+
+
+_EXPIRIES: dict[str, Callable[[Team, Job, Deadline, Moment, Changes], Iterator[Message]]] = {
+    "deploy": _deploy_expires,
+    "postdeploy": _postdeploy_expires,
+    "look": _look_expires,
+    "remove": _removal_expires,
+}

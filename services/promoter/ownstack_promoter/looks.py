@@ -1,0 +1,184 @@
+"""Looks: what is live on a stack, asked of the stack itself. What is live is always admitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ownstack_contracts.apps import NO_CONFIG, ReleaseCreated
+from ownstack_contracts.jobs import JobClosed, Live, StackLookFailed, StackLookRequested, StackObserved
+from ownstack_contracts.message import Message
+from ownstack_contracts.names import digest_of
+from ownstack_promoter.dispatch import Moment, decides, evolves
+from ownstack_promoter.model import App, Holding, Job, Release
+from ownstack_promoter.places import end_grant, give_back, holder, open_job
+from ownstack_promoter.team import Team, newest
+
+PATIENCE = 14 * 24 * 3_600_000
+"""How long a look waits for a deployer, in ms: as long as `deploys` is kept."""
+LOOKING = 60
+"""How long a look may take, in seconds."""
+AGAIN_FIRST, AGAIN_MOST = 60_000, 3_600_000
+"""After a failed look: when to look again, in ms; it doubles each time, up to an hour."""
+
+
+def look(team: Team, app: str, app_id: str, stack: str, moment: Moment) -> StackLookRequested:
+    """Ask what is live there."""
+    place = team.stack(stack)
+    number = team.job_numbers.get((app, stack), 0) + 1
+    return StackLookRequested(
+        job=f"{app_id}.{stack}.look.{number}",
+        app=app,
+        app_id=app_id,
+        stack=stack,
+        driver=place.driver,  # type: ignore[arg-type]  # validated when the stack was added
+        address=place.address,
+        settings=place.settings,
+        generation=team.generation(app, stack),
+        waiting_until=moment.now + PATIENCE,
+        running_deadline=LOOKING,
+    )
+
+
+def close_looks(team: Team, app: App, stack: str) -> Iterator[JobClosed]:
+    """Nobody is interested in what is live there any more."""
+    for name, job in team.jobs.items():
+        if job.kind == "look" and job.place == (app.name, stack):
+            yield JobClosed(job=name, app=app.name, stack=stack, reason="cancelled")
+
+
+@evolves(StackLookRequested)
+def look_requested(team: Team, fact: StackLookRequested) -> None:
+    open_job(team, "look", fact)
+    team.timers.cancel(f"look:{fact.app}@{fact.stack}")
+
+
+@decides(StackObserved)
+def observe(team: Team, report: StackObserved, _: Moment) -> Iterator[Message]:
+    job = holder(team, report)
+    if job is None or job.kind != "look":
+        yield from late_sight(team, report, report.live)
+        return
+    yield report
+    yield from found(team, report, job)
+
+
+def late_sight(team: Team, report: Message, live: Live | None) -> Iterator[Message]:
+    """What a run saw whose job is over: the promotion's end stays, but what is live is known."""
+    job, run, app, stack = report.job, report.run, report.app, report.stack  # type: ignore[attr-defined]
+    if live is not None and app in team.apps and not _known(team.apps[app], stack, live):
+        yield StackObserved(job=job, run=run, app=app, stack=stack, live=live)
+    else:
+        yield from give_back(team, job, run, (app, stack))
+
+
+def _known(app: App, stack: str, live: Live) -> bool:
+    holding = app.live.get(stack)
+    return holding is not None and (holding.generation, holding.deployment) == (live.generation, live.deployment)
+
+
+def found(team: Team, report: StackObserved, job: Job) -> Iterator[Message]:
+    """A release for what was there before us."""
+    app, live = team.apps.get(report.app), report.live
+    if app is None or live is None or not is_news(team, app, report.stack, live, job.asked_at):
+        return
+    if newest(app.releases, (digest_of(live.image), NO_CONFIG)) is None:
+        yield ReleaseCreated(
+            app=app.name,
+            app_id=app.id,
+            release=app.next_release,
+            image=live.image,
+            config_fingerprint=NO_CONFIG,
+            origin="found",
+        )
+
+
+def is_news(team: Team, app: App, stack: str, live: Live | None, asked_at: int | None) -> bool:
+    """Whether a sight tells more than is known: a late one never overrides a deployment.
+
+    asked_at: the sequence at which a look was asked for; None: it was not looked for.
+    """
+    if stack not in app.stacks or (live is not None and live.team not in (None, team.name)):
+        return False
+    known = app.live.get(stack)
+    if known is None:
+        return True
+    if live is not None and live.generation > 0 and live.generation >= known.generation:
+        return True
+    return asked_at is not None and known.sequence <= asked_at
+
+
+def holding_of(app: App, live: Live, sequence: int) -> Holding:
+    """What a stack holds, as far as it is one of our releases."""
+    release = app.releases.get(live.release) if live.release is not None and live.app_id == app.id else None
+    ours = release is not None and digest_of(release.image) == digest_of(live.image)
+    return Holding(
+        image=live.image,
+        config_fingerprint=release.config_fingerprint if release is not None and ours else NO_CONFIG,
+        generation=live.generation,
+        deployment=live.deployment,
+        release=live.release if ours else None,
+        sequence=sequence,
+    )
+
+
+def see(team: Team, app_name: str, stack: str, live: Live | None, asked_at: int | None) -> None:
+    """Fold what is live on a stack."""
+    if live is not None:
+        place = (app_name, stack)
+        team.generations[place] = max(team.generations.get(place, 0), live.generation)
+    app = team.apps.get(app_name)
+    if app is None or not is_news(team, app, stack, live, asked_at):
+        return
+    if live is None:
+        app.live.pop(stack, None)
+    else:
+        app.live[stack] = holding_of(app, live, team.sequence)
+
+
+@evolves(StackObserved)
+def observed(team: Team, fact: StackObserved) -> None:
+    end_grant(team, (fact.app, fact.stack), fact.run)
+    job = team.jobs.get(fact.job)
+    is_look = job is not None and job.kind == "look"
+    see(team, fact.app, fact.stack, fact.live, job.asked_at if job is not None and is_look else None)
+    if is_look:
+        close_look(team, fact.job)
+        if (app := team.apps.get(fact.app)) is not None:
+            app.looks.pop(fact.stack, None)
+
+
+def close_look(team: Team, job: str) -> None:
+    """The look is over."""
+    team.jobs.pop(job, None)
+    team.timers.cancel(f"running:{job}")
+
+
+@decides(StackLookFailed)
+def look_failed(team: Team, report: StackLookFailed, moment: Moment) -> Iterator[Message]:
+    job = holder(team, report)
+    if job is None or job.kind != "look":
+        yield from give_back(team, report.job, report.run, (report.app, report.stack))
+        return
+    yield report.model_copy(update={"again_at": again_at(team, report.app, report.stack, moment)})
+
+
+def again_at(team: Team, app: str, stack: str, moment: Moment) -> int:
+    """When to look again after one more failure: ms since the epoch."""
+    known = team.apps.get(app)
+    failures = known.looks.get(stack, 0) if known else 0
+    return moment.now + int(min(AGAIN_FIRST * 2 ** min(failures, 10), AGAIN_MOST))
+
+
+@evolves(StackLookFailed)
+def look_has_failed(team: Team, fact: StackLookFailed) -> None:
+    end_grant(team, (fact.app, fact.stack), fact.run)
+    close_look(team, fact.job)
+    app = team.apps.get(fact.app)
+    if app is not None and fact.stack in app.stacks and fact.again_at is not None:
+        app.looks[fact.stack] = app.looks.get(fact.stack, 0) + 1
+        team.timers.set(f"look:{fact.app}@{fact.stack}", fact.again_at)
+
+
+@evolves(ReleaseCreated)
+def release_created(team: Team, fact: ReleaseCreated) -> None:
+    team.apps[fact.app].releases[fact.release] = Release(fact.image, fact.config_fingerprint)

@@ -1,0 +1,122 @@
+"""Places: one app on one stack, where at most one run works at a time. Claims, grants, leases and their ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ownstack_contracts.jobs import (
+    JobClaimed,
+    JobClosed,
+    JobGranted,
+    JobKind,
+    LeaseReturned,
+    RunReport,
+    StackJob,
+)
+from ownstack_contracts.message import Message
+from ownstack_promoter.dispatch import Moment, decides, evolves
+from ownstack_promoter.model import Grant, Job, Place
+from ownstack_promoter.team import Team
+
+
+def open_job(team: Team, kind: JobKind, request: StackJob, rollout: str | None = None) -> Job:
+    """Fold a request: the job waits to be claimed. Looks wait as long as it takes."""
+    place = (request.app, request.stack)
+    job = team.jobs[request.job] = Job(kind, request, rollout, asked_at=team.sequence)
+    team.generations[place] = max(team.generations.get(place, 0), request.generation)
+    if kind in ("look", "remove"):
+        team.job_numbers[place] = team.job_numbers.get(place, 0) + 1
+    if kind != "look":
+        team.timers.set(f"waiting:{request.job}", request.waiting_until)
+    return job
+
+
+def close_job(team: Team, name: str) -> None:
+    """Fold the end of a job. Its run may still hold the place, until it says so or its lease lapses."""
+    team.jobs.pop(name, None)
+    team.timers.cancel(f"waiting:{name}")
+    team.timers.cancel(f"running:{name}")
+
+
+def holder(team: Team, report: RunReport) -> Job | None:
+    """The open job that the reporting run was granted; None: it reports too late, or for another."""
+    grant = team.grants.get((report.app, report.stack))
+    if grant is None or (grant.run, grant.job) != (report.run, report.job):
+        return None
+    return team.jobs.get(report.job)
+
+
+def end_grant(team: Team, place: Place, run: str) -> None:
+    """Fold the end of a run: the place is free, and the run is never granted again."""
+    grant = team.grants.get(place)
+    if grant is None or grant.run != run:
+        return
+    del team.grants[place]
+    if (job := team.jobs.get(grant.job)) is not None:
+        job.past_runs.add(run)
+
+
+def give_back(team: Team, job: str, run: str, place: Place) -> Iterator[LeaseReturned]:
+    """The run has ended and its job is over: only its place is to be freed, if it still holds it."""
+    grant = team.grants.get(place)
+    if grant is not None and (grant.run, grant.job) == (run, job):
+        yield LeaseReturned(job=job, run=run, app=place[0], stack=place[1])
+
+
+@decides(JobClaimed)
+def claim(team: Team, report: JobClaimed, moment: Moment) -> Iterator[Message]:
+    place = (report.app, report.stack)
+    job = team.jobs.get(report.job)
+    if job is None or job.place != place:
+        yield JobClosed(job=report.job, app=report.app, stack=report.stack, reason="ended")
+        return
+    grant = team.grants.get(place)
+    if grant is not None and (grant.run, grant.job) != (report.run, report.job):
+        return  # it waits, and claims again
+    if report.run in job.past_runs or _is_past_its_deadline(job, moment):
+        return
+    yield JobGranted(
+        job=report.job,
+        kind=job.kind,
+        run=report.run,
+        app=report.app,
+        stack=report.stack,
+        lease=moment.lease,
+        uncertain=job.uncertain,
+        release_task_done=job.release_task_done,
+        running_until=job.running_until or moment.now + job.request.running_deadline * 1_000,
+    )
+
+
+def _is_past_its_deadline(job: Job, moment: Moment) -> bool:
+    until = job.request.waiting_until if job.running_until is None else job.running_until
+    return moment.now >= until
+
+
+@evolves(JobGranted)
+def granted(team: Team, fact: JobGranted) -> None:
+    team.grants[fact.app, fact.stack] = Grant(fact.run, fact.job, fact.kind)
+    job = team.jobs[fact.job]
+    if job.running_until is None:
+        job.running_until = fact.running_until
+        team.timers.cancel(f"waiting:{fact.job}")
+        team.timers.set(f"running:{fact.job}", fact.running_until)
+    if job.kind == "deploy" and job.rollout is not None:
+        team.rollouts[job.rollout].deployments[fact.stack].state = "granted"
+
+
+@evolves(JobClosed)
+def closed(team: Team, fact: JobClosed) -> None:
+    job = team.jobs.get(fact.job)
+    if job is not None and job.place == (fact.app, fact.stack):
+        close_job(team, fact.job)
+
+
+@decides(LeaseReturned)
+def return_lease(team: Team, report: LeaseReturned, _: Moment) -> Iterator[Message]:
+    yield from give_back(team, report.job, report.run, (report.app, report.stack))
+
+
+@evolves(LeaseReturned)
+def lease_returned(team: Team, fact: LeaseReturned) -> None:
+    end_grant(team, (fact.app, fact.stack), fact.run)

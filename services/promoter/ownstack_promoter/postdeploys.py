@@ -1,0 +1,95 @@
+"""Post-deploy scripts: a job of their own, granted once ever; when its run is lost, a person decides."""
+
+from __future__ import annotations
+
+from ownstack_contracts.jobs import PostdeployFailed, PostdeployRequested, PostdeploySucceeded, PostdeployUnknown
+from ownstack_contracts.rollouts import PostdeployOutcome
+from ownstack_promoter.change import Change
+from ownstack_promoter.dispatch import Moment, evolves
+from ownstack_promoter.endings import rest_if_done
+from ownstack_promoter.model import Job, Postdeploy, Rollout
+from ownstack_promoter.places import close_job, end_grant, open_job
+from ownstack_promoter.team import Team
+
+
+def next_postdeploy(team: Team, rollout: Rollout, change: Change, moment: Moment) -> PostdeployRequested | None:
+    """The script that runs now that all stacks have ended: on the one that went live earliest, if it is due."""
+    app = team.apps[rollout.app]
+    stack = change.first_live(rollout)
+    if stack is None or rollout.postdeploys or app.settings.postdeploy == "each-stack":
+        return None
+    if app.settings.postdeploy == "once-per-app" and app.postdeployed:
+        return None
+    return request_postdeploy(team, rollout, stack, change, moment)
+
+
+def request_postdeploy(team: Team, rollout: Rollout, stack: str, change: Change, moment: Moment) -> PostdeployRequested:
+    """Ask for the script on one stack: its first attempt, or one more."""
+    app, place = team.apps[rollout.app], team.stacks[stack]
+    known = rollout.postdeploys.get(stack)
+    attempt = (known.attempt if known else 0) + 1
+    deployment = f"{rollout.id}.{stack}"
+    assert rollout.release is not None
+    return PostdeployRequested(
+        job=f"{deployment}.postdeploy.{attempt}",
+        app=app.name,
+        app_id=app.id,
+        stack=stack,
+        driver=place.driver,  # type: ignore[arg-type]  # validated when the stack was added
+        address=place.address,
+        settings=place.settings,
+        generation=max(team.generation(app.name, stack), change.generations.get(stack, 0)),
+        waiting_until=moment.now + app.settings.waiting_deadline * 1_000,
+        running_deadline=app.settings.running_deadline,
+        deployment=deployment,
+        rollout=rollout.id,
+        attempt=attempt,
+        release=rollout.release,
+        image=rollout.image,
+    )
+
+
+@evolves(PostdeployRequested)
+def postdeploy_requested(team: Team, fact: PostdeployRequested) -> None:
+    rollout = team.rollouts[fact.rollout]
+    rollout.postdeploys[fact.stack] = Postdeploy(fact.stack, fact.attempt, fact.job)
+    rollout.open_postdeploys.add(fact.stack)
+    team.apps[fact.app].active = rollout.id
+    open_job(team, "postdeploy", fact, rollout.id)
+
+
+def lost(job: Job) -> PostdeployUnknown:
+    """The script may have run: nobody knows."""
+    request = job.request
+    assert job.rollout is not None
+    return PostdeployUnknown(job=request.job, rollout=job.rollout, app=request.app, stack=request.stack)
+
+
+@evolves(PostdeploySucceeded)
+def postdeploy_succeeded(team: Team, fact: PostdeploySucceeded) -> None:
+    team.apps[fact.app].postdeployed = True
+    end_grant(team, (fact.app, fact.stack), fact.run)
+    set_outcome(team, fact.job, "succeeded")
+
+
+@evolves(PostdeployFailed)
+def postdeploy_failed(team: Team, fact: PostdeployFailed) -> None:
+    end_grant(team, (fact.app, fact.stack), fact.run)
+    set_outcome(team, fact.job, "failed")
+
+
+@evolves(PostdeployUnknown)
+def postdeploy_unknown(team: Team, fact: PostdeployUnknown) -> None:
+    set_outcome(team, fact.job, "unknown")
+
+
+def set_outcome(team: Team, name: str, outcome: PostdeployOutcome) -> None:
+    """Fold the end of a script."""
+    job = team.jobs.get(name)
+    close_job(team, name)
+    if job is None or job.rollout is None:
+        return
+    rollout = team.rollouts[job.rollout]
+    rollout.postdeploys[job.request.stack].outcome = outcome
+    rollout.open_postdeploys.discard(job.request.stack)
+    rest_if_done(team, rollout)

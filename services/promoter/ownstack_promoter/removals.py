@@ -1,0 +1,82 @@
+"""Removals: a stack is asked to remove an app that has left it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ownstack_contracts.apps import StackAppLeftBehind
+from ownstack_contracts.jobs import RunReport, StackAppRemovalFailed, StackAppRemovalRequested, StackAppRemoved
+from ownstack_contracts.message import Message
+from ownstack_promoter.dispatch import Moment, decides, evolves
+from ownstack_promoter.model import App, Job
+from ownstack_promoter.places import close_job, end_grant, give_back, holder, open_job
+from ownstack_promoter.team import Team
+
+
+def removal(team: Team, app: App, stack: str, moment: Moment) -> StackAppRemovalRequested:
+    """Ask the stack to remove the app. Its generation is above all deployments so far."""
+    place = team.stack(stack)
+    return StackAppRemovalRequested(
+        job=f"{app.id}.{stack}.remove.{team.job_numbers.get((app.name, stack), 0) + 1}",
+        app=app.name,
+        app_id=app.id,
+        stack=stack,
+        driver=place.driver,  # type: ignore[arg-type]  # validated when the stack was added
+        address=place.address,
+        settings=place.settings,
+        generation=team.generation(app.name, stack) + 1,
+        waiting_until=moment.now + app.settings.waiting_deadline * 1_000,
+        running_deadline=app.settings.running_deadline,
+    )
+
+
+@evolves(StackAppRemovalRequested)
+def removal_requested(team: Team, fact: StackAppRemovalRequested) -> None:
+    open_job(team, "remove", fact)
+
+
+@decides(StackAppRemoved)
+def app_removed(team: Team, report: StackAppRemoved, _: Moment) -> Iterator[Message]:
+    if (job := holder(team, report)) is not None and job.kind == "remove":
+        yield report
+    else:
+        yield from give_back(team, report.job, report.run, (report.app, report.stack))
+
+
+@decides(StackAppRemovalFailed)
+def removal_failed(team: Team, report: StackAppRemovalFailed, _: Moment) -> Iterator[Message]:
+    job = holder(team, report)
+    if job is None or job.kind != "remove":
+        yield from give_back(team, report.job, report.run, (report.app, report.stack))
+        return
+    yield report
+    yield left_behind(job, report.code, report.message)
+
+
+def left_behind(job: Job, code: str, message: str) -> StackAppLeftBehind:
+    """The app is gone here, whatever is still on the stack."""
+    request = job.request
+    return StackAppLeftBehind(
+        app=request.app, app_id=request.app_id, stack=request.stack, code=code, message=message, job=request.job
+    )
+
+
+@evolves(StackAppRemoved)
+def app_was_removed(team: Team, fact: StackAppRemoved) -> None:
+    _removal_ended(team, fact)
+
+
+@evolves(StackAppRemovalFailed)
+def removal_has_failed(team: Team, fact: StackAppRemovalFailed) -> None:
+    _removal_ended(team, fact)
+
+
+def _removal_ended(team: Team, fact: RunReport) -> None:
+    end_grant(team, (fact.app, fact.stack), fact.run)
+    close_job(team, fact.job)
+
+
+@evolves(StackAppLeftBehind)
+def app_left_behind(team: Team, fact: StackAppLeftBehind) -> None:
+    if fact.job is not None:
+        close_job(team, fact.job)

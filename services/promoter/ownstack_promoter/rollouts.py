@@ -1,0 +1,237 @@
+"""Rollouts: opened, queued or started, superseded, concluded; and what is deployed without a promotion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ownstack_contracts.apps import NO_CONFIG, ReleaseCreated
+from ownstack_contracts.jobs import StackDeployRequested, StackDeployUnchanged
+from ownstack_contracts.message import Message
+from ownstack_contracts.names import parse_image
+from ownstack_contracts.rollouts import DeployOpened, DeployRequested, RolloutQueued, RolloutStarted
+from ownstack_promoter.change import Change, Ended
+from ownstack_promoter.dispatch import Moment, decides, evolves
+from ownstack_promoter.endings import end_of, superseded
+from ownstack_promoter.model import App, Deployment, Rollout
+from ownstack_promoter.places import open_job
+from ownstack_promoter.postdeploys import next_postdeploy
+from ownstack_promoter.refused import Refused
+from ownstack_promoter.team import Team
+
+
+@decides(DeployRequested)
+def deploy(team: Team, command: DeployRequested, moment: Moment) -> Iterator[Message]:
+    app = team.app(command.app)
+    if parse_image(command.image).digest is None:
+        raise Refused(
+            "image-not-by-digest",
+            f"{command.image} names an image that can change; a deployment takes exactly one.",
+            hint="give it by digest: repo@sha256:… (docker buildx imagetools inspect REPO:TAG shows it)",
+        )
+    stacks = stacks_of(team, app, command.stacks)
+    yield command
+    opened = DeployOpened(
+        rollout=moment.id,
+        app=app.name,
+        app_id=app.id,
+        image=command.image,
+        stacks=stacks,
+        redeploy=command.redeploy,
+        requester=moment.actor,
+    )
+    yield opened
+    yield from admit(team, rollout_of_deploy(opened), moment)
+
+
+def stacks_of(team: Team, app: App, asked: Sequence[str] | None) -> tuple[str, ...]:
+    """The stacks that a rollout covers, in the app's order; refuses none, a stranger, and one named twice."""
+    if not app.stacks:
+        raise Refused(
+            "app-without-stacks", f"{app.name} is on no stack.", hint=f"ownstack app add-stack {app.name} STACK"
+        )
+    for stack in asked or ():
+        team.app_on(app.name, stack)
+    wanted = set(asked or app.stacks)
+    if asked is not None and len(wanted) != len(asked):
+        raise Refused("stack-twice", "A stack is named twice.", hint="name each stack once")
+    return tuple(s for s in app.stacks if s in wanted)
+
+
+def rollout_of_deploy(fact: DeployOpened) -> Rollout:
+    """The rollout that a deployment request opens."""
+    return Rollout(fact.rollout, "deploy", fact.app, fact.app_id, fact.image, tuple(fact.stacks), fact.redeploy)
+
+
+@evolves(DeployOpened)
+def deploy_opened(team: Team, fact: DeployOpened) -> None:
+    team.rollouts[fact.rollout] = rollout_of_deploy(fact)
+
+
+def admit(team: Team, rollout: Rollout, moment: Moment) -> Iterator[Message]:
+    """Start a rollout that was just opened, or let it wait; those that wait and that it covers give way."""
+    if rollout.id in team.rollouts:
+        raise Refused("id-taken", f"There is a rollout {rollout.id} already.", hint="publish under another id")
+    app = team.apps[rollout.app]
+    if app.active is None:
+        yield from _start(team, rollout, app, Change(), moment, app.next_release)
+        return
+    for other in (team.rollouts[name] for name in app.queue):
+        if set(other.stacks) <= set(rollout.stacks):
+            yield superseded(other, rollout.id)
+    yield RolloutQueued(
+        rollout=rollout.id,
+        kind=rollout.kind,
+        app=app.name,
+        app_id=app.id,
+        image=rollout.image,
+        stacks=rollout.stacks,
+        behind=app.active,
+    )
+
+
+@evolves(RolloutQueued)
+def rollout_queued(team: Team, fact: RolloutQueued) -> None:
+    team.apps[fact.app].queue.append(fact.rollout)
+
+
+def _start(
+    team: Team, rollout: Rollout, app: App, change: Change, moment: Moment, release: int
+) -> Iterator[Message]:
+    """The release gets its number, its config is fixed, and its stacks are asked."""
+    yield ReleaseCreated(
+        app=app.name,
+        app_id=app.id,
+        release=release,
+        image=rollout.image,
+        config_fingerprint=NO_CONFIG,
+        origin=rollout.kind,
+        rollout=rollout.id,
+        source_app=rollout.source,
+        source_release=rollout.source_release,
+    )
+    yield RolloutStarted(
+        rollout=rollout.id,
+        kind=rollout.kind,
+        app=app.name,
+        app_id=app.id,
+        release=release,
+        image=rollout.image,
+        config_fingerprint=NO_CONFIG,
+        stacks=rollout.stacks,
+    )
+    yield from _ask_stacks(team, rollout, app, change, moment, release)
+
+
+def _ask_stacks(
+    team: Team, rollout: Rollout, app: App, change: Change, moment: Moment, release: int
+) -> Iterator[Message]:
+    changing = _changing(rollout, app, change)
+    for stack in rollout.stacks:
+        if stack not in changing:
+            yield StackDeployUnchanged(
+                deployment=f"{rollout.id}.{stack}", rollout=rollout.id, app=app.name, stack=stack, release=release
+            )
+    one_first = app.settings.release_task == "first-stack"
+    for number, stack in enumerate(changing):
+        if one_first and number > 0:
+            break
+        yield ask(team, rollout, stack, change, moment, release=release, release_task=True)
+    if not changing:
+        unchanged = Change(ended={s: Ended("unchanged") for s in rollout.stacks})
+        yield end_of(rollout, unchanged, release)
+
+
+def _changing(rollout: Rollout, app: App, change: Change) -> dict[str, None]:
+    """The stacks that do not hold the release already, in order."""
+    if rollout.redeploy:
+        return dict.fromkeys(rollout.stacks)
+    content = rollout.content
+    held = ((stack, change.holding(app, stack)) for stack in rollout.stacks)
+    return {stack: None for stack, holding in held if holding is None or holding.content != content}
+
+
+def ask(
+    team: Team, rollout: Rollout, stack: str, change: Change, moment: Moment, *, release: int, release_task: bool
+) -> StackDeployRequested:
+    """Ask a stack to deploy the rollout's release: one more attempt."""
+    app, place = team.apps[rollout.app], team.stacks[stack]
+    known = rollout.deployments.get(stack)
+    attempt = (known.attempt if known else 0) + 1
+    deployment = f"{rollout.id}.{stack}"
+    return StackDeployRequested(
+        job=f"{deployment}.{attempt}",
+        app=app.name,
+        app_id=app.id,
+        stack=stack,
+        driver=place.driver,  # type: ignore[arg-type]  # validated when the stack was added
+        address=place.address,
+        settings=place.settings,
+        generation=change.generation(team, app.name, stack),
+        waiting_until=moment.now + app.settings.waiting_deadline * 1_000,
+        running_deadline=app.settings.running_deadline,
+        deployment=deployment,
+        rollout=rollout.id,
+        attempt=attempt,
+        release=release,
+        image=rollout.image,
+        config_fingerprint=rollout.config_fingerprint,
+        release_task=release_task,
+    )
+
+
+@evolves(RolloutStarted)
+def rollout_started(team: Team, fact: RolloutStarted) -> None:
+    app, rollout = team.apps[fact.app], team.rollouts[fact.rollout]
+    if app.last is not None and app.last != rollout.id:
+        team.rollouts.pop(app.last, None)
+    if rollout.id in app.queue:
+        app.queue.remove(rollout.id)
+    app.active = app.last = rollout.id
+    rollout.state, rollout.release, rollout.config_fingerprint = "active", fact.release, fact.config_fingerprint
+    rollout.deployments = {s: Deployment(f"{rollout.id}.{s}", s) for s in rollout.stacks}
+    rollout.open = set(rollout.stacks)
+    rollout.unasked = set(rollout.stacks)
+
+
+@evolves(StackDeployUnchanged)
+def stack_unchanged(team: Team, fact: StackDeployUnchanged) -> None:
+    rollout = team.rollouts[fact.rollout]
+    rollout.deployments[fact.stack].state = "unchanged"
+    rollout.open.discard(fact.stack)
+    rollout.unasked.discard(fact.stack)
+    app = team.apps[fact.app]
+    if (holding := app.live.get(fact.stack)) is not None:
+        app.live[fact.stack] = holding._replace(release=fact.release)
+
+
+@evolves(StackDeployRequested)
+def deploy_requested(team: Team, fact: StackDeployRequested) -> None:
+    rollout = team.rollouts[fact.rollout]
+    deployment = rollout.deployments[fact.stack]
+    deployment.state, deployment.attempt, deployment.job = "asked", fact.attempt, fact.job
+    deployment.code = deployment.message = None
+    rollout.open.add(fact.stack)
+    rollout.unasked.discard(fact.stack)
+    team.apps[fact.app].active = rollout.id
+    open_job(team, "deploy", fact, rollout.id)
+
+
+def conclude(team: Team, rollout: Rollout, change: Change, moment: Moment) -> Iterator[Message]:
+    """What follows when deployments or scripts of a rollout have ended: the script, the end, the next in the queue."""
+    if change.open_stacks(rollout) > 0 or change.open_postdeploys(rollout):
+        return
+    if (request := next_postdeploy(team, rollout, change, moment)) is not None:
+        yield request
+        return
+    if rollout.state != "ended":
+        yield end_of(rollout, change, rollout.release)
+    yield from start_next(team, team.apps[rollout.app], change, moment)
+
+
+def start_next(team: Team, app: App, change: Change, moment: Moment) -> Iterator[Message]:
+    """The queue goes on: one after another, until one has something to do."""
+    for number, name in enumerate(app.queue):
+        waiting = team.rollouts[name]
+        yield from _start(team, waiting, app, change, moment, app.next_release + number)
+        if _changing(waiting, app, change):
+            return
