@@ -1,4 +1,4 @@
-"""What a decision has found out so far: facts are collected before any is folded, so what follows looks here as well."""
+"""What a decision has found out so far: facts are collected before any is folded, so what follows looks here too."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ M = TypeVar("M", bound=Message)
 class Moment:
     """What a decision may know beside the team and the input.
 
-    now: ms since the epoch, the largest append time seen in the partition. id: of the input's event. actor: who sent it.
-    lease: seconds that a grant is given for.
+    now: ms since the epoch, the largest append time seen in the partition. id: of the input's event. actor: who sent
+    it. lease: seconds that a grant is given for.
     """
 
     now: int
@@ -28,25 +28,27 @@ class Moment:
 
 Decide = Callable[[Team, Any, Moment], Iterator[Message]]
 Evolve = Callable[[Team, Any], None]
+Rule = Callable[[Team, M, Moment], Iterator[Message]]
+Fold = Callable[[Team, M], None]
 
 _DECIDES: dict[type[Message], Decide] = {}
 _EVOLVES: dict[type[Message], Evolve] = {}
 
 
-def decides(kind: type[M]) -> Callable[[Callable[[Team, M, Moment], Iterator[Message]]], Callable[[Team, M, Moment], Iterator[Message]]]:
+def decides(kind: type[M]) -> Callable[[Rule[M]], Rule[M]]:
     """Register the rule for an input type."""
 
-    def register(rule: Callable[[Team, M, Moment], Iterator[Message]]) -> Callable[[Team, M, Moment], Iterator[Message]]:
+    def register(rule: Rule[M]) -> Rule[M]:
         _DECIDES[kind] = rule
         return rule
 
     return register
 
 
-def evolves(kind: type[M]) -> Callable[[Callable[[Team, M], None]], Callable[[Team, M], None]]:
+def evolves(kind: type[M]) -> Callable[[Fold[M]], Fold[M]]:
     """Register what a fact type does to the state."""
 
-    def register(fold: Callable[[Team, M], None]) -> Callable[[Team, M], None]:
+    def register(fold: Fold[M]) -> Fold[M]:
         _EVOLVES[kind] = fold
         return fold
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ownstack_contracts.message import Message
 from ownstack_contracts.promotions import (
     PromotionCancelled,
@@ -43,7 +45,7 @@ def end_of(
     status = _status(results, postdeploy, cancelled=rollout.cancelled or change.cancelled)
     if code is None:
         code, message = _reason(results, postdeploy)
-    about = {
+    about: dict[str, Any] = {
         **_names(rollout),
         "release": release,
         "results": results,
@@ -113,6 +115,13 @@ def cancelled_in_queue(rollout: Rollout) -> Message:
     return kind(**_names(rollout), results=results)  # type: ignore[arg-type]
 
 
+def failed_before_start(rollout: Rollout, code: str, message: str) -> Message:
+    """The end of a rollout that could not even start."""
+    results = tuple(StackResult(stack=s, outcome="skipped", code=code) for s in rollout.stacks)
+    kind = PromotionFailed if rollout.kind == "promotion" else DeployFailed
+    return kind(**_names(rollout), results=results, code=code, message=message)  # type: ignore[arg-type]
+
+
 def _ended(team: Team, name: str) -> None:
     rollout = team.rollouts[name]
     app = team.apps[rollout.app]
@@ -142,6 +151,8 @@ def _deploy_ended(team: Team, fact: DeployEnd) -> None:
     _ended(team, fact.rollout)
 
 
-for _promotion_end, _deploy_end in (*_ENDS.values(), (PromotionSuperseded, DeploySuperseded)):
-    evolves(_promotion_end)(_promotion_ended)
-    evolves(_deploy_end)(_deploy_ended)
+for _of_promotion, _of_deploy in _ENDS.values():
+    evolves(_of_promotion)(_promotion_ended)
+    evolves(_of_deploy)(_deploy_ended)
+evolves(PromotionSuperseded)(_promotion_ended)
+evolves(DeploySuperseded)(_deploy_ended)

@@ -1,4 +1,4 @@
-"""Leases: kept by the owner of the partition, outside `decide`, by the append times of reports; never part of the history.
+"""Leases: kept by the owner of the partition, outside `decide`, by the append times of reports; no part of history.
 
 A lease that is heard of no more ends by an input that the owner publishes: `LeaseLapsed`.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error
+class Refused(Exception):
     """The command does not hold. It becomes `CommandRejected`."""
 
     def __init__(self, code: str, message: str, *, hint: str | None = None) -> None:

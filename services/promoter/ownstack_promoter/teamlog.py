@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from ownstack_contracts.envelope import Event, milliseconds
 from ownstack_contracts.history import GENESIS, Origin, Position, seal
 from ownstack_contracts.message import Message
 from ownstack_contracts.topics import COMMANDS
@@ -15,7 +15,7 @@ REMEMBERED = 14 * 24 * 3_600_000
 """How long the id of a command is remembered, in ms: as long as `commands` is kept."""
 
 
-class FoldFailed(Exception):  # noqa: N818 - says what happened, not whose error
+class FoldFailed(Exception):
     """A fact could not be folded: the state of its team is not to be trusted any more."""
 
     def __init__(self, team: str) -> None:
@@ -39,43 +39,18 @@ class TeamLog:
         at = self.answered.get(command)
         return at is not None and now - at <= REMEMBERED
 
-    def append(self, facts: Sequence[Message], origin: Origin, first: int, steps: int) -> list[bytes]:
-        """Seal facts `first…` of a decision of `steps`, fold them, and give their records. Raises FoldFailed."""
-        records = []
-        for step, fact in enumerate(facts, first):
-            value, self.hash = seal(
-                fact,
-                origin,
-                team=self.team.name,
-                sequence=self.sequence + 1,
-                previous_hash=self.hash,
-                step=step,
-                steps=steps,
-            )
-            self.sequence += 1
-            records.append(value)
-            self._fold(fact)
-        self._remember(origin.position, origin.causationid, origin.now)
-        return records
-
-    def replay(self, event: Event) -> None:
-        """Fold a fact that stands in the history already. Raises FoldFailed."""
-        envelope = event.envelope
-        assert envelope.sequence is not None
-        assert envelope.hash is not None
-        self.sequence, self.hash = envelope.sequence, envelope.hash
-        if not self.quarantined:
-            self._fold(event.message)
-        if envelope.input is not None and envelope.time is not None:
-            self._remember(Position.parse(envelope.input), envelope.causationid, milliseconds(envelope.time))
-
-    def _fold(self, fact: Message) -> None:
+    def append(self, fact: Message, sequence: int, digest: str) -> None:
+        """Fold a sealed fact. Raises FoldFailed."""
+        self.sequence, self.hash = sequence, digest
+        if self.quarantined:
+            return
         try:
             evolve(self.team, fact)
         except Exception as error:
             raise FoldFailed(self.team.name) from error
 
-    def _remember(self, position: Position, command: str | None, now: int) -> None:
+    def remember(self, position: Position, command: str | None, now: int) -> None:
+        """The input at `position` was answered at `now` (ms): if it is a command, its id is not answered again."""
         if position.topic != COMMANDS.name or command is None:
             return
         self.answered.setdefault(command, now)
@@ -84,3 +59,40 @@ class TeamLog:
             if now - at <= REMEMBERED:
                 return
             del self.answered[oldest]
+
+
+class Decided(NamedTuple):
+    """A fact that a decision came to, and whose it is."""
+
+    log: TeamLog
+    fact: Message
+
+
+class Sealed(NamedTuple):
+    """A fact as it is to be written."""
+
+    log: TeamLog
+    fact: Message
+    sequence: int
+    hash: str
+    value: bytes
+
+
+def seal_all(decision: Iterable[Decided], origin: Origin, first: int, steps: int) -> list[Sealed]:
+    """Write facts `first…` of a decision of `steps`. The logs stay as they are until the facts are appended."""
+    heads: dict[int, tuple[int, str]] = {}
+    sealed = []
+    for step, (log, fact) in enumerate(decision, first):
+        sequence, previous = heads.get(id(log)) or (log.sequence, log.hash)
+        value, digest = seal(
+            fact,
+            origin,
+            team=log.team.name,
+            sequence=sequence + 1,
+            previous_hash=previous,
+            step=step,
+            steps=steps,
+        )
+        heads[id(log)] = (sequence + 1, digest)
+        sealed.append(Sealed(log, fact, sequence + 1, digest, value))
+    return sealed

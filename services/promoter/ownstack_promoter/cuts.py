@@ -1,0 +1,121 @@
+"""After a cut: brings a team of which only the first facts of a decision were written to where it can go on."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+
+from ownstack_contracts.apps import AppCreated, AppDestroyed, AppStackAdded, AppStackRemoved, StackAppLeftBehind
+from ownstack_contracts.jobs import JobClosed, LeaseLapsed, StackAppRemovalRequested, StackDeployCancelled
+from ownstack_contracts.message import Message
+from ownstack_contracts.promotions import PromotionOpened
+from ownstack_contracts.rejections import DecisionCut
+from ownstack_contracts.rollouts import DeployOpened, RolloutStarted
+from ownstack_promoter.change import Change
+from ownstack_promoter.deployments import skip_those_that_waited
+from ownstack_promoter.dispatch import Moment, evolve
+from ownstack_promoter.endings import failed_before_start
+from ownstack_promoter.looks import look
+from ownstack_promoter.model import Rollout
+from ownstack_promoter.postdeploys import lost
+from ownstack_promoter.rollouts import conclude, start_next
+from ownstack_promoter.team import Team
+
+CODE = "decision-cut"
+
+AppStacks = Mapping[str, Sequence[str]]
+"""Per app the stacks it was on before the decision."""
+
+
+def after_cut(
+    team: Team, cut: DecisionCut, written: Sequence[Message], before: AppStacks, moment: Moment
+) -> list[Message]:
+    """What follows `cut`; `written`: the facts of the decision that `team` holds already. The team is left as it is."""
+    trial = copy.deepcopy(team)
+    evolve(trial, cut)
+    facts: list[Message] = []
+
+    def happen(step: Iterator[Message]) -> None:
+        for fact in list(step):
+            evolve(trial, fact)
+            facts.append(fact)
+
+    happen(_left_behind(written, before))
+    happen(_looks(trial, written, moment))
+    happen(_lost_scripts(trial, written))
+    for name in _opened(written):
+        if (rollout := trial.rollouts.get(name)) is not None:
+            happen(_fail(trial, rollout))
+    for app in trial.apps.values():
+        if app.active is not None:
+            happen(_skip_what_nobody_asks_for(trial, trial.rollouts[app.active]))
+        if app.active is not None:
+            happen(conclude(trial, trial.rollouts[app.active], Change(), moment))
+        if app.active is None:
+            happen(start_next(trial, app, Change(), moment))
+    return facts
+
+
+def _left_behind(written: Sequence[Message], before: AppStacks) -> Iterator[Message]:
+    asked = {fact.stack for fact in written if isinstance(fact, StackAppRemovalRequested)}
+    for fact in written:
+        if isinstance(fact, AppDestroyed):
+            stacks = before.get(fact.app, ())
+        elif isinstance(fact, AppStackRemoved):
+            stacks = (fact.stack,)
+        else:
+            continue
+        for stack in stacks:
+            if stack not in asked:
+                yield StackAppLeftBehind(
+                    app=fact.app, app_id="unknown", stack=stack, code=CODE, message="It was never asked to remove it."
+                )
+
+
+def _looks(team: Team, written: Sequence[Message], moment: Moment) -> Iterator[Message]:
+    for fact in written:
+        if not isinstance(fact, AppCreated | AppStackAdded) or (app := team.apps.get(fact.app)) is None:
+            continue
+        asked = {job.request.stack for job in team.jobs.values() if job.kind == "look" and job.request.app == app.name}
+        for stack in app.stacks:
+            if stack not in asked and stack not in app.live and f"look:{app.name}@{stack}" not in team.timers.due:
+                yield look(team, app.name, app.id, stack, moment)
+
+
+def _lost_scripts(team: Team, written: Sequence[Message]) -> Iterator[Message]:
+    for fact in written:
+        job = team.jobs.get(fact.job) if isinstance(fact, LeaseLapsed) else None
+        if job is not None and job.kind == "postdeploy":
+            yield lost(job)
+            yield JobClosed(job=job.request.job, app=job.request.app, stack=job.request.stack, reason="ended")
+
+
+def _opened(written: Sequence[Message]) -> dict[str, None]:
+    """The rollouts that the decision opened or started."""
+    opened: dict[str, None] = {}
+    for fact in written:
+        if isinstance(fact, PromotionOpened):
+            opened[fact.promotion] = None
+        elif isinstance(fact, DeployOpened | RolloutStarted):
+            opened[fact.rollout] = None
+    return opened
+
+
+def _fail(team: Team, rollout: Rollout) -> Iterator[Message]:
+    app = team.apps[rollout.app]
+    if rollout.state == "queued" and rollout.id not in app.queue:
+        yield failed_before_start(rollout, CODE, "It was cut before it had started.")
+    elif rollout.state == "active":
+        for stack in rollout.stacks:
+            deployment = rollout.deployments[stack]
+            if deployment.state == "asked" and deployment.job is not None:
+                yield StackDeployCancelled(
+                    job=deployment.job, deployment=deployment.id, app=rollout.app, stack=stack
+                )
+                yield JobClosed(job=deployment.job, app=rollout.app, stack=stack, reason="cancelled")
+        yield from skip_those_that_waited(rollout, Change(), CODE)
+
+
+def _skip_what_nobody_asks_for(team: Team, rollout: Rollout) -> Iterator[Message]:
+    if rollout.unasked and not any(job.rollout == rollout.id for job in team.jobs.values()):
+        yield from skip_those_that_waited(rollout, Change(), CODE)

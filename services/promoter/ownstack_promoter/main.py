@@ -1,0 +1,52 @@
+"""The promoter, composed: one owner per partition of commands and reports, over any bus."""
+
+from __future__ import annotations
+
+from ownstack_bus.partitioning import partition_of
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ownstack_bus.port import Bus, Processor
+from ownstack_contracts.topics import COMMANDS, HISTORY, REPORTS
+from ownstack_promoter.leasing import AtStart
+from ownstack_promoter.partition import Memory, PartitionOwner
+
+SERVICE = "promoter"
+
+
+class Settings(BaseSettings):
+    """What can be chosen (`OWNSTACK_PROMOTER_…`).
+
+    lease: how long a run may be silent before it is taken for lost, in seconds. leases_at_start: `lapsed` only where
+    no deployer of an earlier process can be alive, as in the all-in-one.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="OWNSTACK_PROMOTER_", frozen=True)
+
+    lease: int = Field(default=15, ge=3, le=3_600)
+    leases_at_start: AtStart = "anew"
+
+
+class Promoter:
+    """Decides over commands and reports; the only writer of history."""
+
+    def __init__(self, bus: Bus, settings: Settings) -> None:
+        self._bus = bus
+        self._settings = settings
+        self._memories: dict[int, Memory] = {}
+
+    async def run(self) -> None:
+        """Own partitions until cancelled. Raises BusError, `history-damaged` among them."""
+        partitions = await self._bus.partitions(HISTORY.name)
+
+        def owner_of(partition: int) -> Processor:
+            return PartitionOwner(
+                self._bus,
+                partition,
+                owns=lambda team: partition_of(team, partitions) == partition,
+                lease=self._settings.lease,
+                at_start=self._settings.leases_at_start,
+                memory=self._memories.setdefault(partition, Memory()),
+            )
+
+        await self._bus.process(SERVICE, [COMMANDS.name, REPORTS.name], HISTORY.name, owner_of)

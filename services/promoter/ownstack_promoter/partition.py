@@ -1,0 +1,142 @@
+"""The owner of one partition: reads inputs, decides, and writes facts, requests, answers and dead letters."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+
+from ownstack_contracts.dead_letters import dead_letter
+
+from ownstack_bus.port import Bus, Outgoing, Record, Restored
+from ownstack_contracts.catalog import DEPLOY_TYPES, deploys_key
+from ownstack_contracts.envelope import Event, Unreadable, decode, encode
+from ownstack_contracts.history import SOURCE, Origin
+from ownstack_contracts.jobs import ClockTicked
+from ownstack_contracts.message import Report
+from ownstack_contracts.topics import DEAD_LETTERS, DEPLOYS, HISTORY, REPORTS
+from ownstack_promoter.deciding import Answer, answer, answer_unreadable
+from ownstack_promoter.leasing import AtStart
+from ownstack_promoter.restoring import restore
+from ownstack_promoter.state import PartitionState, Poison
+from ownstack_promoter.teamlog import FoldFailed, Sealed, seal_all
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What outlives one owner of the partition, when it is dropped and built anew in the same process."""
+
+    poison: Poison = field(default_factory=Poison)
+    started: bool = False
+
+
+class PartitionOwner:
+    """A `Processor` (see the port). owns: whether a team lies in this partition; lease: in seconds."""
+
+    def __init__(
+        self, bus: Bus, partition: int, owns: Callable[[str], bool], lease: int, at_start: AtStart, memory: Memory
+    ) -> None:
+        self._bus = bus
+        self._partition = partition
+        self._at_start: AtStart = "anew" if memory.started else at_start
+        self._memory = memory
+        self._state = PartitionState(owns, lease, memory.poison)
+
+    @property
+    def state(self) -> PartitionState:
+        """What it knows."""
+        return self._state
+
+    async def restore(self, tail: AsyncIterator[Record]) -> Restored:
+        """Rebuild the state from the history, and mend a decision that was cut."""
+        restored = await restore(self._state, tail, self._bus)
+        for team in self._state.logs.values():
+            self._state.leasing.begin_all(team.team, self._state.now, self._state.lease, self._at_start)
+        self._memory.started = True
+        missing = [out for sealed in restored.missing for out in self._written(sealed)]
+        return Restored([*missing, *self._sent_again(restored.unanswered)], restored.positions)
+
+    def _sent_again(self, unanswered: Sequence[tuple[str, bytes]]) -> list[Outgoing]:
+        return [Outgoing(DEPLOYS.name, key, value) for key, value in unanswered]
+
+    def handle(self, batch: Sequence[Record]) -> Sequence[Sequence[Outgoing]]:
+        """Decide over inputs, one after another."""
+        return [self._handle(record) for record in batch]
+
+    def _handle(self, record: Record) -> Sequence[Outgoing]:
+        state = self._state
+        state.now = max(state.now, record.timestamp)
+        try:
+            event = _read(record)
+        except Unreadable as why:
+            return self._take(record, None, answer_unreadable(state, record, why, state.now))
+        team = event.envelope.team
+        if team is not None and not state.owns(team):
+            return [Outgoing(record.topic, team, record.value, headers=record.headers)]
+        return self._take(record, event, answer(state, record, event, state.now))
+
+    def _take(self, record: Record, event: Event | None, answer: Answer) -> list[Outgoing]:
+        outgoing: list[Outgoing] = []
+        if answer.facts:
+            assert answer.origin is not None
+            sealed = seal_all(answer.facts, answer.origin, 0, len(answer.facts))
+            self._append(answer.origin, event, sealed)
+            for one in sealed:
+                outgoing.extend(self._written(one))
+        if event is not None and answer.trusted is not None and isinstance(event.message, Report):
+            self._state.leasing.hear(answer.trusted.team, event.message, self._state.now)
+        if answer.dead_letter is not None:
+            outgoing.append(_dead_letter(record, answer))
+        return outgoing
+
+    def _append(self, origin: Origin, event: Event | None, sealed: Sequence[Sealed]) -> None:
+        state = self._state
+        try:
+            state.append(sealed, state.now)
+        except FoldFailed as failed:
+            log.exception("a fact decided on %s could not be folded; the partition is restored", origin.position)
+            if event is not None and isinstance(event.message, ClockTicked):
+                state.poison.teams.add(failed.team)
+            else:
+                state.poison.inputs.add(origin.position)
+            raise
+        for one in sealed:
+            one.log.remember(origin.position, origin.causationid, origin.now)
+
+    def _written(self, sealed: Sealed) -> list[Outgoing]:
+        team, fact = sealed.log.team.name, sealed.fact
+        written = [Outgoing(HISTORY.name, team, sealed.value, self._partition)]
+        if fact.type_name() in DEPLOY_TYPES:
+            written.append(Outgoing(DEPLOYS.name, deploys_key(team, fact.app, fact.stack), sealed.value))  # type: ignore[attr-defined]
+        return written
+
+    def wake_at(self) -> int | None:
+        """When the next timer is due or the next lease may lapse."""
+        times = [at for at in (self._state.clock.tick_at(), self._state.leasing.earliest()) if at is not None]
+        return min(times, default=None)
+
+    def wake(self, now: int) -> Sequence[Outgoing]:
+        """Say that time has passed, and whose leases have lapsed."""
+        said: list[Outgoing] = []
+        if self._state.clock.ticks(now):
+            value = encode(ClockTicked(), source=SOURCE, team=None)
+            said.append(Outgoing(REPORTS.name, "", value, self._partition))
+        for team, report in self._state.leasing.lapsed(now):
+            value = encode(report, source=SOURCE, team=team)
+            said.append(Outgoing(REPORTS.name, team, value, self._partition))
+        return said
+
+
+def _read(record: Record) -> Event:
+    event = decode(record.topic, record.value)
+    if event.envelope.team is None and not isinstance(event.message, ClockTicked):
+        raise Unreadable("no-team", f"{event.envelope.type} says in `team` whose it is.")
+    return event
+
+
+def _dead_letter(record: Record, answer: Answer) -> Outgoing:
+    assert answer.dead_letter is not None
+    letter = dead_letter(record, answer.dead_letter.code, answer.dead_letter.reason)
+    return Outgoing(DEAD_LETTERS.name, record.key, letter.value, headers=letter.headers)
