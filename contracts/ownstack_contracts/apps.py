@@ -74,7 +74,7 @@ class ReleaseCreated(Fact):
 
 
 class StackAppLeftBehind(Fact):
-    """`app` may still run on `stack`, but is gone here: the stack could not be asked, did not manage, or was forgotten."""
+    """`app` may still run on `stack`, but is gone here: it could not be asked, did not manage, or was forgotten."""
 
     app: AppName
     app_id: Identifier

@@ -5,25 +5,29 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Mapping
+import re
+import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from functools import lru_cache
+from typing import Annotated, Any, Literal, NamedTuple
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ownstack_contracts.catalog import TYPES_BY_TOPIC
 from ownstack_contracts.message import Message
-from ownstack_contracts.names import CommandId, Identifier, Number, TeamName
+from ownstack_contracts.names import COMMAND_ID_PATTERN, NAME_PATTERN, Identifier, Number, TeamName
 from ownstack_contracts.topics import COMMANDS, MAX_RECORD_BYTES
 
 Short = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Instant = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$")]
+_DATE, _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}", r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
+Instant = Annotated[str, StringConstraints(pattern=rf"^{_DATE}[Tt]{_TIME}(?:[Zz]|[+-][0-9]{{2}}:[0-9]{{2}})$")]
 
 SCHEMA_PREFIX = "urn:ownstack:"
+_REASON_CHARACTERS = 1_000
 
 
 class Envelope(BaseModel):
@@ -64,56 +68,66 @@ class Event:
     message: Message
 
 
-class Unreadable(ValueError):  # noqa: N818 - a record is unreadable; it is no error of ours
+class Unreadable(ValueError):
     """A record that is no message: `code` is stable; team and id are given if at least they can be read."""
 
     def __init__(self, code: str, reason: str, *, envelope: Mapping[str, Any] | None = None) -> None:
+        reason = reason[:_REASON_CHARACTERS]
         super().__init__(reason)
         self.code = code
         self.reason = reason
         found = envelope or {}
-        self.team: str | None = _valid(_TEAM, found.get("team"))
-        self.id: str | None = _valid(_ID, found.get("id"))
+        self.team: str | None = _matching(_TEAM, found.get("team"))
+        self.id: str | None = _matching(_COMMAND_ID, found.get("id"))
         self.type: str | None = found["type"][:256] if isinstance(found.get("type"), str) else None
 
 
-class _Team(BaseModel):
-    model_config = ConfigDict(strict=True)
-    value: TeamName
+_TEAM, _COMMAND_ID = re.compile(NAME_PATTERN), re.compile(COMMAND_ID_PATTERN)
 
 
-class _Id(BaseModel):
-    model_config = ConfigDict(strict=True)
-    value: CommandId
+def _matching(pattern: re.Pattern[str], value: object) -> str | None:
+    return value if isinstance(value, str) and pattern.fullmatch(value) else None
 
 
-_TEAM, _ID = _Team, _Id
+class _Kind(NamedTuple):
+    """How a type is read: the validators are called without pydantic's wrappers, since every record passes here."""
+
+    schema: str
+    read: Callable[[object], Message]
 
 
-def _valid(model: type[_Team] | type[_Id], value: object) -> str | None:
-    try:
-        return model.model_validate({"value": value}).value
-    except ValidationError:
-        return None
+def schema_of(kind: type[Message]) -> str:
+    """The `dataschema` of a message type in its present version."""
+    return f"{SCHEMA_PREFIX}{kind.type_name()}:{kind.version}"
+
+
+_KINDS: Mapping[str, Mapping[str, _Kind]] = {
+    topic: {name: _Kind(schema_of(kind), kind.__pydantic_validator__.validate_python) for name, kind in types.items()}
+    for topic, types in TYPES_BY_TOPIC.items()
+}
+_read_envelope: Callable[[object], Envelope] = Envelope.__pydantic_validator__.validate_python
 
 
 def decode(topic: str, value: bytes) -> Event:
     """Read a record of `topic`. Raises Unreadable, and nothing else, whatever the bytes are."""
     raw = _json_object(value)
     if len(value) > MAX_RECORD_BYTES:
-        raise Unreadable("too-large", f"The record has {len(value)} bytes; at most {MAX_RECORD_BYTES} are read.", envelope=raw)
+        reason = f"The record has {len(value)} bytes; at most {MAX_RECORD_BYTES} are read."
+        raise Unreadable("too-large", reason, envelope=raw)
     try:
-        envelope = Envelope.model_validate(raw)
+        envelope = _read_envelope(raw)
     except ValidationError as error:
         raise Unreadable("invalid-envelope", _first_error(error), envelope=raw) from None
-    kind = TYPES_BY_TOPIC[topic].get(envelope.type)
+    kind = _KINDS[topic].get(envelope.type)
     if kind is None:
         raise Unreadable("unknown-type", f"{envelope.type!r} is no message of {topic}.", envelope=raw)
-    _check_version(kind, envelope, raw)
+    if envelope.dataschema is not None and envelope.dataschema != kind.schema:
+        reason = f"{envelope.type} is known as {kind.schema}, not as {envelope.dataschema}."
+        raise Unreadable("unknown-version", reason, envelope=raw)
     if topic == COMMANDS.name:
         _check_command(envelope, raw)
     try:
-        return Event(envelope, kind.model_validate(envelope.data))
+        return Event(envelope, kind.read(envelope.data))
     except ValidationError as error:
         raise Unreadable("invalid-data", f"{envelope.type}: {_first_error(error)}", envelope=raw) from None
 
@@ -128,19 +142,10 @@ def _json_object(value: bytes) -> dict[str, Any]:
     return raw
 
 
-def _check_version(kind: type[Message], envelope: Envelope, raw: Mapping[str, Any]) -> None:
-    if envelope.dataschema is not None and envelope.dataschema != schema_of(kind):
-        raise Unreadable(
-            "unknown-version",
-            f"{envelope.type} is known as {schema_of(kind)}, not as {envelope.dataschema}.",
-            envelope=raw,
-        )
-
-
 def _check_command(envelope: Envelope, raw: Mapping[str, Any]) -> None:
     if envelope.team is None:
         raise Unreadable("no-team", "A command says in `team` whose it is.", envelope=raw)
-    if _valid(_ID, envelope.id) is None:
+    if _COMMAND_ID.fullmatch(envelope.id) is None:
         raise Unreadable("invalid-id", "The id of a command is 1 to 64 letters, digits or . _ : -", envelope=raw)
 
 
@@ -148,11 +153,6 @@ def _first_error(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}" if where else first["msg"]
-
-
-def schema_of(kind: type[Message]) -> str:
-    """The `dataschema` of a message type in its present version."""
-    return f"{SCHEMA_PREFIX}{kind.type_name()}:{kind.version}"
 
 
 def canonical(value: object) -> bytes:
@@ -173,35 +173,43 @@ def encode(
     traceparent: str | None = None,
 ) -> bytes:
     """Write a command, a report or a log record. `id` None: a new one. `time` in ms since the epoch; None: none."""
-    attributes = {
-        **attributes_of(message),
-        "id": id or str(uuid.uuid4()),
-        "source": source,
-        "team": team,
-        "actor": actor,
-        "time": None if time is None else instant(time),
-        "correlationid": correlationid,
-        "causationid": causationid,
-        "traceparent": traceparent,
-    }
-    return canonical({name: value for name, value in attributes.items() if value is not None})
+    attributes = attributes_of(message)
+    attributes["id"] = id or secrets.token_hex(16)
+    attributes["source"] = source
+    for name, value in (
+        ("team", team),
+        ("actor", actor),
+        ("time", None if time is None else instant(time)),
+        ("correlationid", correlationid),
+        ("causationid", causationid),
+        ("traceparent", traceparent),
+    ):
+        if value is not None:
+            attributes[name] = value
+    return canonical(attributes)
 
 
 def attributes_of(message: Message) -> dict[str, Any]:
-    """The attributes that follow from the message alone. What is None or a default is left out of `data`."""
+    """The attributes that follow from the message alone. What is None is left out of `data`."""
+    kind = type(message)
     return {
         "specversion": "1.0",
-        "type": message.type_name(),
-        "dataschema": schema_of(type(message)),
+        "type": kind.__name__,
+        "dataschema": f"{SCHEMA_PREFIX}{kind.__name__}:{kind.version}",
         "datacontenttype": "application/json",
-        "data": message.model_dump(exclude_none=True),
+        "data": kind.__pydantic_serializer__.to_python(message, exclude_none=True),
     }
 
 
 def instant(milliseconds: int) -> str:
     """A point in time as CloudEvents write it (RFC 3339, UTC, milliseconds)."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
+    seconds, rest = divmod(milliseconds, 1_000)
+    return f"{_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=1_024)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def milliseconds(text: str) -> int:

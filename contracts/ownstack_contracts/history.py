@@ -51,24 +51,34 @@ def seal(
     message: Message, origin: Origin, *, team: str, sequence: int, previous_hash: str, step: int, steps: int
 ) -> tuple[bytes, str]:
     """Write fact number `step` of `steps` of a decision. Returns its record and its hash."""
-    attributes = {
-        **attributes_of(message),
-        "id": f"{origin.position}/{step}",
-        "source": SOURCE,
-        "team": team,
-        "time": instant(origin.now),
-        "sequence": sequence,
+    about = attributes_of(message)
+    head = {"data": about["data"], "datacontenttype": about["datacontenttype"], "dataschema": about["dataschema"]}
+    for name in ("actor", "causationid", "correlationid"):
+        if (value := getattr(origin, name)) is not None:
+            head[name] = value
+    position = str(origin.position)
+    tail = {
+        "id": f"{position}/{step}",
+        "input": position,
         "previoushash": previous_hash,
-        "input": str(origin.position),
+        "sequence": sequence,
+        "source": SOURCE,
+        "specversion": about["specversion"],
         "step": step,
         "steps": steps,
+        "team": team,
+        "time": instant(origin.now),
+        "type": about["type"],
     }
-    for name in ("actor", "correlationid", "causationid", "traceparent"):
-        if (value := getattr(origin, name)) is not None:
-            attributes[name] = value
-    digest = hash_of(attributes)
-    attributes["hash"] = digest
-    return canonical(attributes), digest
+    if origin.traceparent is not None:
+        tail["traceparent"] = origin.traceparent
+    return _joined(canonical(head)[:-1], canonical(tail)[1:])
+
+
+def _joined(head: bytes, tail: bytes) -> tuple[bytes, str]:
+    """All keys of `head` sort before "hash" and all of `tail` after it: the hash is put between them."""
+    digest = hashlib.sha256(head + b"," + tail).hexdigest()
+    return b'%b,"hash":"%b",%b' % (head, digest.encode(), tail), digest
 
 
 def hash_of(attributes: Mapping[str, Any]) -> str:

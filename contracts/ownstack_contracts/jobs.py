@@ -40,7 +40,7 @@ class Live(Message):
 
 
 class StackJob(Fact):
-    """One operation on one app on one stack. It carries all that its driver needs; `generation` is left on the stack."""
+    """One operation on one app on one stack, with all that its driver needs; `generation` is left on the stack."""
 
     job: Identifier
     app: AppName
@@ -246,7 +246,7 @@ class StackDeployCancelled(Fact):
 
 
 class StackDeploySkipped(Fact):
-    """The deployment was never asked for, because the release task failed on the first stack or the rollout was cancelled."""
+    """The deployment was never asked for: the release task failed on the first stack, or the rollout was cancelled."""
 
     deployment: Identifier
     rollout: Identifier

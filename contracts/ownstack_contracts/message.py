@@ -12,7 +12,7 @@ Many = Annotated[tuple[T, ...], Strict(False)]
 
 
 class Message(BaseModel):
-    """Something said on the bus. Its type is the name of its class; its version grows when its fields change meaning."""
+    """Something said on the bus. Its type is its class's name; its version grows when its fields change meaning."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 

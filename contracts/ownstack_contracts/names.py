@@ -7,9 +7,9 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, StringConstraints
 
-_NAME = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
+NAME_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$"
 
-Name = Annotated[str, StringConstraints(pattern=_NAME)]
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """Lower case, digits and hyphens, at most 63, not beginning or ending with a hyphen (a DNS label, RFC 1123)."""
 
 TeamName = Name
@@ -19,7 +19,9 @@ StackName = Name
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,199}$")]
 """An id: of a command, a promotion, a deployment, a job, a run."""
 
-CommandId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+COMMAND_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+
+CommandId = Annotated[str, StringConstraints(pattern=COMMAND_ID_PATTERN)]
 """The id of a command, chosen by its publisher; it becomes the id of the promotion or rollout that it opens."""
 
 Text = Annotated[str, StringConstraints(max_length=2_000)]

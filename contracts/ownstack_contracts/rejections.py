@@ -9,7 +9,7 @@ from ownstack_contracts.names import Code, Identifier, Number, Text
 
 
 class CommandRejected(Fact):
-    """The command was not admitted: why (a stable code, a sentence) and what to do. `data`: the command without secrets."""
+    """The command was not admitted: why (a stable code, a sentence), and what to do next."""
 
     command: Identifier
     command_type: Text
@@ -20,7 +20,7 @@ class CommandRejected(Fact):
 
 
 class DecisionCut(Fact):
-    """A decision was written only up to `written` of its facts and can't be completed; what it had opened has failed."""
+    """A decision was written only up to `written` of its facts and can't be completed: what it opened has failed."""
 
     input: Identifier
     written: Number

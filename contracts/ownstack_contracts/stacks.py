@@ -21,7 +21,7 @@ class StackAdded(Command):
     stack: StackName
     driver: Driver
     address: Address = ""
-    settings: DriverSettings = {}
+    settings: DriverSettings = Field(default_factory=dict)
 
 
 class StackRemoved(Command):

@@ -1,0 +1,57 @@
+"""Dead letters: what could not be read is kept as it came, with the reason and where it came from in headers."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+KEPT_BYTES = 64 * 1024
+"""So much of a record is kept; its hash is always that of the whole."""
+
+
+class RawRecord(NamedTuple):
+    """A record as it lay on the bus. `timestamp`: its append time in ms since the epoch."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: str
+    value: bytes
+
+
+class DeadLetter(NamedTuple):
+    """What is to be written on `dead-letters`."""
+
+    key: str
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+
+
+HEADERS = {
+    "reason-code": "why it could not be read: a stable code",
+    "reason": "why it could not be read: a sentence",
+    "origin-topic": "the topic that it was read from",
+    "origin-partition": "the partition that it was read from",
+    "origin-offset": "its offset there",
+    "origin-timestamp": "when it was appended there: ms since the epoch",
+    "sha256": "SHA-256 of the whole value, in hexadecimal",
+    "length": "the length of the whole value, in bytes",
+}
+"""The headers of a dead letter, in order; all are UTF-8 text."""
+
+
+def dead_letter(record: RawRecord, code: str, reason: str) -> DeadLetter:
+    """The dead letter of a record that could not be read, or whose decision failed. Raises nothing: bytes are bytes."""
+    values = (
+        code,
+        reason,
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        hashlib.sha256(record.value).hexdigest(),
+        len(record.value),
+    )
+    headers = tuple((name, str(value).encode("utf-8", "replace")) for name, value in zip(HEADERS, values, strict=True))
+    return DeadLetter(record.key, record.value[:KEPT_BYTES], headers)

@@ -1,0 +1,218 @@
+"""One example of every message: what the documentation shows, and what the golden records were written from.
+
+A golden record is never written again. When the fields of a type change meaning, its version grows, and the example of
+the new version is added beside the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from ownstack_contracts import apps, jobs, logs, pipelines, promotions, rejections, rollouts, stacks, teams
+from ownstack_contracts.message import Message
+
+_SHOP = f"registry.example.com/acme/shop@sha256:{'3b' * 32}"
+_FOUND = f"registry.example.com:5000/acme/shop:2.0@sha256:{'c4' * 32}"
+_NOON = 1_767_268_800_000
+_PROMOTION, _DEPLOY = "9d0c2f6e-promote", "5f1b7a30-deploy"
+_RUN = {"run": "0f8fad5b5d4b4c7e9a2b1c3d4e5f6071", "app": "shop", "stack": "eu-1"}
+_DEPLOYED: dict[str, Any] = {**_RUN, "job": f"{_PROMOTION}.eu-1.1"}
+_SCRIPT: dict[str, Any] = {**_RUN, "job": f"{_PROMOTION}.eu-1.postdeploy.1"}
+_LOOKED: dict[str, Any] = {**_RUN, "job": "shop.7.eu-1.look.1"}
+_REMOVED: dict[str, Any] = {**_RUN, "job": "shop.7.eu-1.remove.2"}
+_PLACE: dict[str, Any] = {"app": "shop", "stack": "eu-1"}
+_JOB: dict[str, Any] = {
+    **_PLACE,
+    "app_id": "shop.7",
+    "driver": "program",
+    "address": "/srv/ownstack/stack",
+    "settings": {"port_range": "20000-20100"},
+    "generation": 4,
+    "waiting_until": _NOON + 900_000,
+    "running_deadline": 1_800,
+}
+_RELEASE: dict[str, Any] = {
+    "deployment": f"{_PROMOTION}.eu-1",
+    "rollout": _PROMOTION,
+    "attempt": 1,
+    "release": 12,
+    "image": _SHOP,
+}
+_LIVE = jobs.Live(image=_SHOP, generation=4, deployment=f"{_PROMOTION}.eu-1", release=12, team="acme", app_id="shop.7")
+_OPENED: dict[str, Any] = {"image": _SHOP, "stacks": ("eu-1", "us-1"), "redeploy": False, "requester": "token:laptop"}
+_ROLLOUT: dict[str, Any] = {
+    "rollout": _PROMOTION,
+    "kind": "promotion",
+    "app": "shop",
+    "app_id": "shop.7",
+    "image": _SHOP,
+}
+_GOOD = (
+    rollouts.StackResult(stack="eu-1", outcome="succeeded"),
+    rollouts.StackResult(stack="us-1", outcome="unchanged"),
+)
+_BAD = rollouts.StackResult(
+    stack="us-1", outcome="failed", code="release-task-failed", message="The release task ended with exit code 1."
+)
+_FAILED: dict[str, Any] = {"code": "stacks-failed", "message": "The release did not come to us-1."}
+_CANCELLED = tuple(rollouts.StackResult(stack=s, outcome="cancelled") for s in ("eu-1", "us-1"))
+_SUPERSEDED = tuple(rollouts.StackResult(stack=s, outcome="superseded") for s in ("eu-1", "us-1"))
+_PROMOTED: dict[str, Any] = {"promotion": _PROMOTION, "source": "shop-staging", "target": "shop"}
+_DONE: dict[str, Any] = {"rollout": _DEPLOY, "app": "shop-staging"}
+
+_COMMANDS: tuple[Message, ...] = (
+    teams.TeamCreated(),
+    stacks.StackAdded(
+        stack="eu-1", driver="program", address="/srv/ownstack/stack", settings={"port_range": "20000-20100"}
+    ),
+    stacks.StackRemoved(stack="eu-1", forget=True),
+    apps.AppCreated(app="shop", stacks=("eu-1", "us-1")),
+    apps.AppDestroyed(app="shop"),
+    apps.AppStackAdded(app="shop", stack="us-1"),
+    apps.AppStackRemoved(app="shop", stack="us-1"),
+    apps.AppSettingsChanged(app="shop", release_task="first-stack", postdeploy="once-per-app", running_deadline=600),
+    pipelines.PipelineCreated(production="shop"),
+    pipelines.PipelineRemoved(production="shop"),
+    pipelines.StagingAdded(production="shop", staging="shop-qa", before="shop-staging"),
+    pipelines.StageRemoved(production="shop", stage="shop-qa"),
+    rollouts.DeployRequested(app="shop-staging", image=_SHOP, stacks=("eu-1",), redeploy=True),
+    rollouts.StackRetryRequested(app="shop", stack="us-1"),
+    promotions.PromotionRequested(app="shop-staging", release=5, stacks=("eu-1", "us-1")),
+    promotions.PromotionCancelRequested(promotion=_PROMOTION),
+)
+
+_REPORTS: tuple[Message, ...] = (
+    jobs.ClockTicked(),
+    jobs.JobClaimed(**_DEPLOYED, deployer="deployer-1"),
+    jobs.Heartbeat(runs=(_RUN["run"], "1f8fad5b5d4b4c7e9a2b1c3d4e5f6072")),
+    jobs.LeaseReturned(**_DEPLOYED),
+    jobs.LeaseLapsed(**_DEPLOYED),
+    jobs.ReleaseTaskStarted(**_DEPLOYED),
+    jobs.ReleaseTaskSucceeded(**_DEPLOYED),
+    jobs.RestartStarted(**_DEPLOYED),
+    jobs.StackDeploySucceeded(**_DEPLOYED, live=_LIVE),
+    jobs.StackDeployFailed(
+        **_DEPLOYED,
+        phase="release-task",
+        code="release-task-failed",
+        message="The release task ended with exit code 1.",
+        live=jobs.Live(image=_FOUND),
+    ),
+    jobs.PostdeployStarted(**_SCRIPT),
+    jobs.PostdeploySucceeded(**_SCRIPT),
+    jobs.PostdeployFailed(**_SCRIPT, code="post-deploy-failed", message="The script ended with exit code 2."),
+    jobs.StackObserved(**_LOOKED, live=jobs.Live(image=_FOUND, team="acme")),
+    jobs.StackLookFailed(
+        **_LOOKED, code="unreachable", message="The stack does not answer – tried 3×.", again_at=_NOON + 60_000
+    ),
+    jobs.StackAppRemoved(**_REMOVED),
+    jobs.StackAppRemovalFailed(**_REMOVED, code="remove-failed", message="The program ended with exit code 1."),
+)
+
+_DEPLOYS: tuple[Message, ...] = (
+    jobs.StackDeployRequested(
+        **_JOB, **_RELEASE, job=f"{_PROMOTION}.eu-1.1", config_fingerprint=apps.NO_CONFIG, release_task=True
+    ),
+    jobs.PostdeployRequested(**_JOB, **_RELEASE, job=f"{_PROMOTION}.eu-1.postdeploy.1"),
+    jobs.StackLookRequested(**_JOB, job="shop.7.eu-1.look.1"),
+    jobs.StackAppRemovalRequested(**_JOB, job="shop.7.eu-1.remove.2"),
+    jobs.JobGranted(
+        **_DEPLOYED,
+        kind="deploy",
+        lease=15,
+        uncertain=True,
+        release_task_done=False,
+        running_until=_NOON + 1_800_000,
+    ),
+    jobs.JobClosed(**_PLACE, job=f"{_PROMOTION}.eu-1.1", reason="ended"),
+)
+
+_ENDS: tuple[Message, ...] = (
+    rollouts.DeploySucceeded(**_DONE, release=5, results=_GOOD, postdeploy="succeeded"),
+    rollouts.DeployPartiallySucceeded(**_DONE, **_FAILED, release=5, results=(_GOOD[0], _BAD)),
+    rollouts.DeployFailed(**_DONE, **_FAILED, release=5, results=(_BAD,)),
+    rollouts.DeployCancelled(**_DONE, results=_CANCELLED),
+    rollouts.DeploySuperseded(**_DONE, results=_SUPERSEDED, superseded_by="6a2c8b41-deploy"),
+    promotions.PromotionSucceeded(**_PROMOTED, release=12, results=_GOOD, postdeploy="succeeded"),
+    promotions.PromotionPartiallySucceeded(**_PROMOTED, **_FAILED, release=12, results=(_GOOD[0], _BAD)),
+    promotions.PromotionFailed(**_PROMOTED, **_FAILED, release=12, results=(_BAD,)),
+    promotions.PromotionCancelled(**_PROMOTED, results=_CANCELLED),
+    promotions.PromotionSuperseded(**_PROMOTED, results=_SUPERSEDED, superseded_by="7b3d9c52-promote"),
+)
+
+_CONSEQUENCES: tuple[Message, ...] = (
+    apps.ReleaseCreated(
+        app="shop",
+        app_id="shop.7",
+        release=12,
+        image=_SHOP,
+        config_fingerprint=apps.NO_CONFIG,
+        origin="promotion",
+        rollout=_PROMOTION,
+        source_app="shop-staging",
+        source_release=5,
+    ),
+    apps.StackAppLeftBehind(
+        **_PLACE,
+        app_id="shop.7",
+        code="waiting-deadline",
+        message="No deployer began before the waiting deadline.",
+        job="shop.7.eu-1.remove.2",
+    ),
+    rollouts.DeployOpened(**_OPENED, rollout=_DEPLOY, app="shop-staging", app_id="shop-staging.9"),
+    rollouts.RolloutQueued(**_ROLLOUT, stacks=("eu-1", "us-1"), behind=_DEPLOY),
+    rollouts.RolloutStarted(**_ROLLOUT, stacks=("eu-1", "us-1"), release=12, config_fingerprint=apps.NO_CONFIG),
+    promotions.PromotionOpened(
+        **_OPENED,
+        promotion=_PROMOTION,
+        source="shop-staging",
+        source_release=5,
+        target="shop",
+        target_app_id="shop.7",
+        config_fingerprint=apps.NO_CONFIG,
+    ),
+    jobs.StackDeployUnchanged(**_PLACE, deployment=f"{_PROMOTION}.eu-1", rollout=_PROMOTION, release=12),
+    jobs.StackDeployExpired(**_PLACE, job=f"{_PROMOTION}.eu-1.1", deployment=f"{_PROMOTION}.eu-1", deadline="waiting"),
+    jobs.StackDeployCancelled(**_PLACE, job=f"{_PROMOTION}.eu-1.1", deployment=f"{_PROMOTION}.eu-1"),
+    jobs.StackDeploySkipped(**_PLACE, deployment=f"{_PROMOTION}.eu-1", rollout=_PROMOTION, code="first-stack-failed"),
+    jobs.PostdeployUnknown(**_PLACE, job=f"{_PROMOTION}.eu-1.postdeploy.1", rollout=_PROMOTION),
+    jobs.JobExpired(**_PLACE, job="shop.7.eu-1.remove.2", deadline="running"),
+    rejections.CommandRejected(
+        command="8c4e0d63-deploy",
+        command_type="DeployRequested",
+        code="app-unknown",
+        message="There is no app shpo.",
+        hint="ownstack app list",
+        data={"app": "shpo", "image": _SHOP, "redeploy": False},
+    ),
+    rejections.DecisionCut(input="ownstack.commands/3/17", written=2, reason="The input has expired."),
+)
+
+
+def example_id(message: Message) -> str:
+    """What an example is listed under, and what its golden record is called: `<Type>.<version>`."""
+    return f"{message.type_name()}.{message.version}"
+
+
+EXAMPLES: Mapping[str, Message] = MappingProxyType(
+    {
+        example_id(message): message
+        for message in (
+            *_COMMANDS,
+            *_REPORTS,
+            *_DEPLOYS,
+            *_ENDS,
+            *_CONSEQUENCES,
+            logs.DeploymentLogged(
+                **_DEPLOYED,
+                deployment=f"{_PROMOTION}.eu-1",
+                phase="restart",
+                number=0,
+                lines=("starting on port 20001", "healthy after 0.4 s – traffic turns"),
+            ),
+        )
+    }
+)
+"""By `<Type>.<version>`."""
