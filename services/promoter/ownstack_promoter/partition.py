@@ -6,10 +6,9 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
-from ownstack_contracts.dead_letters import dead_letter
-
 from ownstack_bus.port import Bus, Outgoing, Record, Restored
 from ownstack_contracts.catalog import DEPLOY_TYPES, deploys_key
+from ownstack_contracts.dead_letters import RawRecord, dead_letter
 from ownstack_contracts.envelope import Event, Unreadable, decode, encode
 from ownstack_contracts.history import SOURCE, Origin
 from ownstack_contracts.jobs import ClockTicked
@@ -138,5 +137,6 @@ def _read(record: Record) -> Event:
 
 def _dead_letter(record: Record, answer: Answer) -> Outgoing:
     assert answer.dead_letter is not None
-    letter = dead_letter(record, answer.dead_letter.code, answer.dead_letter.reason)
-    return Outgoing(DEAD_LETTERS.name, record.key, letter.value, headers=letter.headers)
+    raw = RawRecord(record.topic, record.partition, record.offset, record.timestamp, record.key, record.value)
+    letter = dead_letter(raw, answer.dead_letter.code, answer.dead_letter.reason)
+    return Outgoing(DEAD_LETTERS.name, letter.key, letter.value, headers=letter.headers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.unit.promoter.story import A, B, C, Story, claimed, live_of, names, of, one, report, shop
+
 from ownstack_contracts.jobs import (
     JobClosed,
     JobGranted,
@@ -26,7 +28,6 @@ from ownstack_contracts.rollouts import (
     DeploySucceeded,
     StackRetryRequested,
 )
-from tests.unit.promoter.story import A, B, C, Story, claimed, live_of, names, of, one, report, shop
 
 
 def _asked(story: Story, image: str = B, app: str = "shop") -> list[StackDeployRequested]:

@@ -1,0 +1,259 @@
+"""Restoring: the history gives the state back; a decision that was cut anywhere is completed, or said to be cut."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from tests.unit.promoter.owner import Owned
+from tests.unit.promoter.story import A, B, C, live_of, names, of, one, report
+
+from ownstack_contracts.apps import AppCreated, AppDestroyed, AppSettingsChanged, StackAppLeftBehind
+from ownstack_contracts.history import is_intact
+from ownstack_contracts.jobs import (
+    JobClaimed,
+    JobGranted,
+    LeaseLapsed,
+    PostdeployRequested,
+    PostdeploySucceeded,
+    ReleaseTaskStarted,
+    StackAppRemovalRequested,
+    StackDeployFailed,
+    StackDeployRequested,
+    StackDeploySucceeded,
+    StackJob,
+    StackLookRequested,
+    StackObserved,
+)
+from ownstack_contracts.message import Message
+from ownstack_contracts.pipelines import PipelineCreated, StagingAdded
+from ownstack_contracts.promotions import PromotionEnd, PromotionOpened, PromotionRequested
+from ownstack_contracts.rejections import DecisionCut
+from ownstack_contracts.rollouts import DeployEnd, DeployOpened, DeployRequested, StackRetryRequested
+from ownstack_contracts.stacks import StackAdded
+from ownstack_contracts.teams import TeamCreated
+from ownstack_contracts.topics import COMMANDS, DEPLOYS, HISTORY, REPORTS
+from ownstack_promoter.restoring import HistoryDamaged
+
+
+class Played(Owned):
+    """A story on a partition, with a deployer that does as it is told."""
+
+    def run(self, request: StackJob, run: str) -> None:
+        """A run claims the job; deployments, scripts and looks end well."""
+        self.say(JobClaimed(job=request.job, run=run, app=request.app, stack=request.stack))
+        if isinstance(request, StackDeployRequested):
+            self.say(ReleaseTaskStarted(**report(request, run)))
+            self.say(StackDeploySucceeded(**report(request, run), live=live_of(request)))
+        elif isinstance(request, PostdeployRequested):
+            self.say(PostdeploySucceeded(**report(request, run)))
+        elif isinstance(request, StackLookRequested):
+            self.say(StackObserved(**report(request, run), live=None))
+
+    def run_all(self) -> None:
+        """All jobs that are open end well."""
+        for _ in range(10):
+            for job in list(self.team.jobs.values()):
+                if job.place not in self.team.grants:
+                    self.run(job.request, f"run-of-{job.request.job}-{self.lists.now}")
+            self.lists.now += 1
+
+    @property
+    def team(self):  # type: ignore[no-untyped-def]
+        return self.owner.state.log("acme").team
+
+
+def story() -> Played:
+    """Two apps, promotions of which one waits behind the other, a failure, a retry, an expiry, a removal."""
+    played = Played()
+    played.say(TeamCreated())
+    for stack in ("s-1", "eu-1", "us-1", "ap-1"):
+        played.say(StackAdded(stack=stack, driver="noop"))
+    played.say(AppCreated(app="staging", stacks=("s-1",)))
+    played.say(AppCreated(app="shop", stacks=("eu-1", "us-1", "ap-1")))
+    played.say(AppSettingsChanged(app="shop", release_task="first-stack"))
+    played.run_all()
+    played.say(PipelineCreated(production="shop"))
+    played.say(StagingAdded(production="shop", staging="staging"))
+    played.say(DeployRequested(app="staging", image=A), id="d1")
+    played.run_all()
+    first = one(StackDeployRequested, played.say(PromotionRequested(app="staging"), id="p1"))
+    played.say(DeployRequested(app="shop", image=B, stacks=("eu-1",)), id="d2")
+    played.say(DeployRequested(app="shop", image=C), id="d3")
+    played.say(JobClaimed(job=first.job, run="r1", app="shop", stack="eu-1"))
+    failed = StackDeployFailed(**report(first, "r1"), phase="release-task", code="exit-1", message="no")
+    played.say(failed)
+    played.run_all()
+    played.say(DeployRequested(app="shop", image=B), id="d4")
+    played.lists.now += 900_000
+    played.wake()
+    played.say(StackRetryRequested(app="shop", stack="eu-1"), id="t1")
+    played.run_all()
+    played.say(AppSettingsChanged(app="staging", postdeploy="each-stack"))
+    script = one(StackDeployRequested, played.say(DeployRequested(app="staging", image=C), id="d5"))
+    played.run(script, "r5")
+    script_job = next(j.request for j in played.team.jobs.values() if j.kind == "postdeploy")
+    played.say(JobClaimed(job=script_job.job, run="r6", app="staging", stack="s-1"))
+    played.lists.now += 15_000
+    played.wake()
+    played.say(AppCreated(app="other", stacks=("eu-1", "us-1")))
+    played.say(AppDestroyed(app="other"))
+    return played
+
+
+def _facts(played: Owned) -> list[bytes]:
+    return [record.value for record in played.lists.topics[HISTORY.name]]
+
+
+def _cuts(played: Owned) -> list[int]:
+    """After how many facts of the history a decision is incomplete."""
+    events = played.history()
+    return [n for n, e in enumerate(events, 1) if e.envelope.step + 1 != e.envelope.steps]  # type: ignore[operator]
+
+
+def _cut(played: Played, length: int) -> Played:
+    """The bus as it was when only `length` facts were written, and nothing after the input of the last."""
+    cut = Played()
+    cut.lists = copy.deepcopy(played.lists)
+    history = cut.lists.topics[HISTORY.name][:length]
+    cut.lists.topics[HISTORY.name] = history
+    cut.lists.now = history[-1].timestamp
+    return cut
+
+
+async def test_a_restored_owner_knows_what_the_lost_one_knew() -> None:
+    played = story()
+    before = copy.deepcopy(played.team)
+    answered = dict(played.owner.state.log("acme").answered)
+    restored = await played.restart()
+    assert played.team == before
+    assert played.owner.state.log("acme").answered == answered
+    assert restored.positions == {
+        topic: 1 + max(r.offset for r in played.lists.topics[topic] if _made_facts(played, r.topic, r.offset))
+        for topic in (COMMANDS.name, REPORTS.name)
+    }
+
+
+def _made_facts(played: Owned, topic: str, offset: int) -> bool:
+    return any(e.envelope.input == f"{topic}/0/{offset}" for e in played.history())
+
+
+async def test_a_decision_cut_anywhere_is_completed_byte_for_byte() -> None:
+    played = story()
+    whole = _facts(played)
+    cuts = _cuts(played)
+    assert len(cuts) > 40
+    for length in cuts:
+        cut = _cut(played, length)
+        restored = await cut.restart()
+        facts = _facts(cut)
+        assert facts == whole[: len(facts)]
+        assert len(facts) > length
+        last = cut.history()[-1].envelope
+        assert last.step == last.steps - 1  # type: ignore[operator]
+        missing = [v for v in facts[length:] if b'"StackDeployRequested"' in v]
+        assert [o.value for o in restored.outgoing if o.topic == DEPLOYS.name and o.value in missing] or not missing
+
+
+@pytest.mark.parametrize("reason", ["expired", "differs"])
+async def test_a_cut_that_cannot_be_completed_is_said_and_the_team_goes_on(reason: str) -> None:
+    played = story()
+    for length in _cuts(played):
+        cut = _cut(played, length)
+        _spoil(cut, reason)
+        await cut.restart()
+        facts = [e.message for e in cut.history()]
+        assert of(DecisionCut, facts)[-1].written == 1 + cut.history()[length - 1].envelope.step  # type: ignore[operator]
+        assert all(is_intact(value) for value in _facts(cut))
+        await cut.restart()
+        _all_ends(cut)
+
+
+def _spoil(cut: Owned, reason: str) -> None:
+    """The input of the last decision is there no more, or has another outcome now."""
+    topic, _, offset = str(cut.history()[-1].envelope.input).rsplit("/", 2)
+    records = cut.lists.topics[topic]
+    if reason == "expired":
+        gone = records[int(offset)]
+        cut.lists.topics[topic][int(offset)] = type(gone)(topic, 0, -1, gone.timestamp, gone.key, gone.value)
+    else:
+        old = records[int(offset)]
+        records[int(offset)] = type(old)(topic, 0, old.offset, old.timestamp, old.key, b"{}")
+
+
+def _all_ends(cut: Played) -> None:
+    """Whatever was opened comes to exactly one end once deployers work and time passes."""
+    cut.run_all()
+    for _ in range(4):
+        cut.lists.now += 2_000_000
+        cut.wake()
+        cut.run_all()
+    facts = [e.message for e in cut.history()]
+    opened = [f.rollout for f in of(DeployOpened, facts)] + [f.promotion for f in of(PromotionOpened, facts)]
+    ended = [f.rollout for f in of(DeployEnd, facts)] + [f.promotion for f in of(PromotionEnd, facts)]
+    assert sorted(opened) == sorted(ended)
+    assert not cut.team.grants
+    assert not any(job.kind != "remove" for job in cut.team.jobs.values())
+    assert all(app.active is None and not app.queue for app in cut.team.apps.values())
+
+
+async def test_a_destroyed_app_is_left_behind_where_nobody_was_asked_to_remove_it() -> None:
+    played = Played()
+    played.say(TeamCreated())
+    for stack in ("eu-1", "us-1"):
+        played.say(StackAdded(stack=stack, driver="noop"))
+    played.say(AppCreated(app="shop", stacks=("eu-1", "us-1")))
+    played.run_all()
+    assert names(played.say(AppDestroyed(app="shop")))[1:] == ["StackAppRemovalRequested"] * 2
+    cut = _cut(played, len(_facts(played)) - 1)
+    _spoil(cut, "expired")
+    await cut.restart()
+    facts: list[Message] = [e.message for e in cut.history()]
+    assert one(StackAppRemovalRequested, facts).stack == "eu-1"
+    assert one(StackAppLeftBehind, facts).stack == "us-1"
+
+
+async def test_requests_and_grants_without_an_answer_are_sent_again() -> None:
+    played = story()
+    request = one(StackDeployRequested, played.say(DeployRequested(app="staging", image=B, redeploy=True), id="d9"))
+    grant = one(JobGranted, played.say(JobClaimed(job=request.job, run="r9", app="staging", stack="s-1")))
+    before = len(played.deploys())
+    await played.restart()
+    again = played.deploys()[before:]
+    assert again.index(request) < again.index(grant)
+    assert {m.job for m in again} <= set(played.team.jobs)  # type: ignore[attr-defined]
+
+
+async def test_after_a_restore_leases_begin_anew_or_have_lapsed_where_no_other_process_can_be() -> None:
+    for at_start, at_once in (("anew", []), ("lapsed", ["LeaseLapsed"])):
+        played = Played(at_start)  # type: ignore[arg-type]
+        played.say(TeamCreated())
+        played.say(StackAdded(stack="eu-1", driver="noop"))
+        look = one(StackLookRequested, played.say(AppCreated(app="shop", stacks=("eu-1",))))
+        played.say(JobClaimed(job=look.job, run="r1", app="shop", stack="eu-1"))
+        await played.restart()
+        assert names(played.wake()) == at_once
+        played.lists.now += 15_000
+        assert played.wake() or at_once
+        assert of(LeaseLapsed, [e.message for e in played.history()])
+
+
+async def test_a_fact_that_stands_twice_is_skipped_and_one_that_is_missing_stops_the_reader() -> None:
+    played = story()
+    before = copy.deepcopy(played.team)
+    history = played.lists.topics[HISTORY.name]
+    played.lists.topics[HISTORY.name] = [*history[:20], *history[10:]]
+    await played.restart()
+    assert played.team == before
+    played.lists.topics[HISTORY.name] = [*history[:20], *history[21:]]
+    with pytest.raises(HistoryDamaged, match="does not follow"):
+        await played.restart()
+
+
+async def test_a_fact_that_is_not_what_was_written_stops_the_reader() -> None:
+    played = story()
+    history = played.lists.topics[HISTORY.name]
+    old = history[5]
+    history[5] = type(old)(old.topic, 0, old.offset, old.timestamp, old.key, old.value.replace(b'"previoushash":"', b'"previoushash":"0'))
+    with pytest.raises(HistoryDamaged):
+        await played.restart()
