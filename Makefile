@@ -1,0 +1,60 @@
+# `make` lists what there is. Every target does its own set-up; when nothing has changed, that costs nothing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# What the shell around us has activated or chosen is not ours.
+unexport VIRTUAL_ENV UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME
+
+UV := tools/uv
+RUN := $(UV) run --no-sync
+READY := .venv/.ready
+KILLS ?= 50
+
+.PHONY: help setup demo test check extras bench faults fmt generate clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv from uv.lock (uv into .tools/, if there is none)
+
+$(READY): uv.lock pyproject.toml
+	@echo "Setting up .venv …"
+	@tools/setup
+	@touch $@
+
+demo: $(READY) ## the story of the README: staging, production on three stacks, a failure, a retry
+	@$(RUN) ownstack demo
+
+test: $(READY) ## all tests
+	@$(RUN) pytest
+
+check: $(READY) ## lint, form, boundaries, types, generated files fresh
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) lint-imports --no-logo
+	$(RUN) mypy
+	$(RUN) python -m ownstack_contracts.generate --check
+	$(RUN) python -m ownstack_api.generate --check
+	$(UV) lock --check
+
+extras: $(READY) ## build the wheel; install each extra alone and import its main
+	@$(RUN) python tools/extras.py
+
+bench: $(READY) ## measure; writes build/bench.json
+	@$(RUN) python tests/bench/bench.py
+
+faults: $(READY) ## the tests that kill, KILLS=50 times each
+	@OWNSTACK_KILLS=$(KILLS) $(RUN) pytest --timeout=3600 tests/faults
+
+fmt: $(READY) ## mend form and lint where that can be done by itself
+	$(RUN) ruff check --fix --exit-zero
+	$(RUN) ruff format
+
+generate: $(READY) ## write the schemas, AsyncAPI and OpenAPI anew
+	$(RUN) python -m ownstack_contracts.generate
+	$(RUN) python -m ownstack_api.generate
+
+clean: ## remove what was made here, .venv and .tools too
+	rm -rf .venv .tools build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
