@@ -35,6 +35,7 @@ check: $(READY) ## lint, form, boundaries, types, generated files fresh
 	$(RUN) ruff format --check
 	$(RUN) lint-imports --no-logo
 	$(RUN) mypy
+	$(RUN) mypy tools/*.py
 	$(RUN) python -m ownstack_contracts.generate --check
 	$(RUN) python -m ownstack_api.generate --check
 	$(UV) lock --check
