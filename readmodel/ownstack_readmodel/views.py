@@ -142,6 +142,8 @@ class AttemptView(View):
     granted_at: int | None
     ended_at: int | None
     runs: int
+    lapses: int = 0
+    """How many of them were heard of no more, so that their lease lapsed."""
     deployer_run: str | None
     generation: int
     phases: list[PhaseView]
@@ -150,7 +152,7 @@ class AttemptView(View):
 
 
 class StackResultView(View):
-    """What became of a stack in a rollout. `first_outcome`: what stands in the end of the rollout, when a retry differs."""
+    """What became of a stack in a rollout, with its latest attempt."""
 
     stack: str
     deployment: str

@@ -1,0 +1,66 @@
+"""Logs: the lines that phases printed, in the order in which they came."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from ownstack_readmodel.paging import cursor_of, cut, number_in
+from ownstack_readmodel.tables import LOG_LINES
+from ownstack_readmodel.views import LogLineView, Page
+
+_L = LOG_LINES.c
+
+
+def logs(
+    connection: Connection,
+    team: str,
+    app: str,
+    limit: int,
+    cursor: str | None = None,
+    *,
+    stack: str | None = None,
+    deployment: str | None = None,
+) -> Page[LogLineView]:
+    """The lines of an app (of its stack, of its deployment), the oldest first. Raises CursorInvalid."""
+    after = 0 if cursor is None else number_in(cursor)
+    rows = lines_after(connection, team, app, after, limit + 1, stack=stack, deployment=deployment)
+    page, following = cut(rows, limit, lambda line: cursor_of(line.cursor))
+    return Page(items=list(page), next=following)
+
+
+def lines_after(
+    connection: Connection,
+    team: str,
+    app: str,
+    after: int,
+    limit: int,
+    *,
+    stack: str | None = None,
+    deployment: str | None = None,
+) -> list[LogLineView]:
+    """Up to `limit` lines that came after the one with the cursor `after` (0: from the first on)."""
+    query = select(LOG_LINES).where(_L.team == team, _L.app == app, _L.cursor > after)
+    if stack is not None:
+        query = query.where(_L.stack == stack)
+    if deployment is not None:
+        query = query.where(_L.deployment == deployment)
+    rows = connection.execute(query.order_by(_L.cursor).limit(limit))
+    return [
+        LogLineView(
+            cursor=row.cursor,
+            deployment=row.deployment,
+            job=row.job,
+            stack=row.stack,
+            phase=row.phase,
+            number=row.number,
+            at=row.at,
+            text=row.text,
+        )
+        for row in rows
+    ]
+
+
+def last_line(connection: Connection, team: str, app: str) -> int:
+    """The cursor of the latest line of an app; 0 if there is none."""
+    query = select(_L.cursor).where(_L.team == team, _L.app == app).order_by(_L.cursor.desc()).limit(1)
+    return connection.scalar(query) or 0

@@ -1,0 +1,63 @@
+"""Releases of an app, with the stacks that hold them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from ownstack_readmodel.paging import cursor_of, cut, number_in
+from ownstack_readmodel.queries.apps import row_of
+from ownstack_readmodel.queries.holdings import content_of, newest_releases, release_held
+from ownstack_readmodel.tables import APP_STACKS, RELEASES
+from ownstack_readmodel.views import Page, ReleaseView
+
+
+def releases(
+    connection: Connection, team: str, app: str, limit: int, cursor: str | None = None
+) -> Page[ReleaseView] | None:
+    """The releases of an app in its present creation, the latest first; None if there is no such app.
+
+    Raises CursorInvalid.
+    """
+    of_app = row_of(connection, team, app)
+    if of_app is None:
+        return None
+    query = select(RELEASES).where(RELEASES.c.team == team, RELEASES.c.app_id == of_app.app_id)
+    if cursor is not None:
+        query = query.where(RELEASES.c.release < number_in(cursor))
+    rows = connection.execute(query.order_by(RELEASES.c.release.desc()).limit(limit + 1)).all()
+    page, following = cut(rows, limit, lambda row: cursor_of(row.release))
+    live = _live_on(connection, team, app)
+    views = [
+        ReleaseView(
+            app=row.app,
+            number=row.release,
+            image=row.image,
+            digest=row.digest,
+            config_fingerprint=row.config_fingerprint,
+            origin=row.origin,
+            rollout=row.rollout,
+            source_app=row.source_app,
+            source_release=row.source_release,
+            created_at=row.created_at,
+            live_on=live.get(row.release, []),
+        )
+        for row in page
+    ]
+    return Page(items=views, next=following)
+
+
+def _live_on(connection: Connection, team: str, app: str) -> dict[int, list[str]]:
+    """Per release the stacks that hold it."""
+    query = (
+        select(APP_STACKS)
+        .where(APP_STACKS.c.team == team, APP_STACKS.c.app == app, APP_STACKS.c.status == "live")
+        .order_by(APP_STACKS.c.place)
+    )
+    rows = connection.execute(query).all()
+    newest = newest_releases(connection, team, (content_of(row) for row in rows if row.release is None))
+    found: dict[int, list[str]] = {}
+    for row in rows:
+        release = release_held(row, newest)
+        if release is not None:
+            found.setdefault(release, []).append(row.stack)
+    return found
