@@ -37,7 +37,7 @@ INSTALLS = (
 
 
 def main() -> int:
-    """Check every way to install. Returns the exit code: 1 if anything is missing, or a main imports another service."""
+    """Check every way to install. Returns 1 if something is missing or a main imports another service, else 0."""
     shutil.rmtree(BUILD, ignore_errors=True)
     BUILD.mkdir(parents=True)
     wheel = built_wheel()
