@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -89,7 +90,7 @@ def test_facts_are_sealed_with_their_input_their_place_and_the_hash_before() -> 
     assert last.envelope.causationid == last.envelope.correlationid == "d1"
     assert last.envelope.actor == "token:ann"
     chain = [before, *facts]
-    assert all(b.envelope.previoushash == a.envelope.hash for a, b in zip(chain, chain[1:], strict=False))
+    assert all(b.envelope.previoushash == a.envelope.hash for a, b in pairwise(chain))
     assert all(is_intact(r.value) for r in owned.lists.topics[HISTORY.name])
 
 

@@ -191,7 +191,9 @@ def _only(story: Story) -> StackDeployRequested:
     return one(StackDeployRequested, story.say(PromotionRequested(app="shop-staging")))
 
 
-@pytest.mark.parametrize(("mode", "scripts"), [("once-per-promotion", [1, 1]), ("once-per-app", [1, 0]), ("each-stack", [2, 2])])
+@pytest.mark.parametrize(
+    ("mode", "scripts"), [("once-per-promotion", [1, 1]), ("once-per-app", [1, 0]), ("each-stack", [2, 2])]
+)
 def test_the_script_runs_as_often_as_the_app_says(mode: str, scripts: list[int]) -> None:
     story = shop("eu-1", "us-1")
     story.say(AppSettingsChanged(app="shop", postdeploy=mode))  # type: ignore[arg-type]

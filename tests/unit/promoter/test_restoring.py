@@ -254,6 +254,7 @@ async def test_a_fact_that_is_not_what_was_written_stops_the_reader() -> None:
     played = story()
     history = played.lists.topics[HISTORY.name]
     old = history[5]
-    history[5] = type(old)(old.topic, 0, old.offset, old.timestamp, old.key, old.value.replace(b'"previoushash":"', b'"previoushash":"0'))
+    value = old.value.replace(b'"previoushash":"', b'"previoushash":"0')
+    history[5] = type(old)(old.topic, 0, old.offset, old.timestamp, old.key, value)
     with pytest.raises(HistoryDamaged):
         await played.restart()
