@@ -40,7 +40,7 @@ class IssuedToken:
     secret: str
 
 
-class TokenNameTaken(ValueError):  # noqa: N818 - says what is the case
+class TokenNameTaken(ValueError):
     """A valid token of the team has this name already."""
 
 
@@ -71,6 +71,12 @@ class Vault:
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else _token(row)
+
+    def is_valid(self, token_id: str) -> bool:
+        """Whether there is a token with this id that was not revoked."""
+        query = select(TOKENS.c.id).where(TOKENS.c.id == token_id, TOKENS.c.revoked_at.is_(None))
+        with self._engine.connect() as connection:
+            return connection.execute(query).one_or_none() is not None
 
     def list(self, team: str, limit: int, after: str = "") -> Sequence[Token]:
         """At most `limit` tokens of `team`, the revoked ones too, oldest first, with ids greater than `after`."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
-from ownstack_vault import Token, Vault
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ownstack_api.problems import Problem, respond
+from ownstack_vault import Token, Vault
 
 PREFIX = "/api/v1"
 _CALLER = "ownstack.caller"

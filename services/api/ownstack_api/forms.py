@@ -1,16 +1,17 @@
-"""What resource forms and `POST /commands` read. A form only spells a command another way; the command has the rules."""
+"""What resource forms and `POST /commands` read. A form spells a command another way; the command has the rules."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Union
 
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
 from ownstack_contracts.apps import PostdeployMode, ReleaseTaskMode
 from ownstack_contracts.catalog import COMMAND_TYPES
-from ownstack_contracts.message import Command, Many
+from ownstack_contracts.message import Command, Many, Message
 from ownstack_contracts.names import Address, AppName, Driver, ImageReference, Name, Number, Seconds, StackName
 from ownstack_contracts.rollouts import Stacks
 from ownstack_contracts.stacks import DriverSettings
-from pydantic import BaseModel, ConfigDict, Field, create_model
 
 
 class Form(BaseModel):
@@ -98,7 +99,7 @@ class NewToken(Form):
     name: Name
 
 
-def _command_form(kind: type[Command]) -> type[BaseModel]:
+def _command_form(kind: type[Message]) -> type[BaseModel]:
     """The form of one command. A command whose fields can all be left out may leave out its data."""
     name = kind.type_name()
     optional = not any(field.is_required() for field in kind.model_fields.values())
@@ -107,7 +108,8 @@ def _command_form(kind: type[Command]) -> type[BaseModel]:
     return create_model(f"{name}Form", __base__=Form, __doc__=kind.__doc__, type=literal, data=data)
 
 
-COMMAND_FORM = Annotated[
-    Union[tuple(_command_form(kind) for kind in COMMAND_TYPES.values())],  # type: ignore[misc] # noqa: UP007
+COMMAND_FORM: Any = Annotated[
+    Union[tuple(_command_form(kind) for kind in COMMAND_TYPES.values())],  # noqa: UP007 - made of the catalog
     Field(discriminator="type"),
 ]
+"""Any command. (A union made at run time is no type for a type checker.)"""

@@ -1,4 +1,4 @@
-"""Writes docs/reference/openapi.json from the routes (`python -m ownstack_api.generate`), or checks that it is fresh."""
+"""Writes docs/reference/openapi.json from the routes (`python -m ownstack_api.generate`), or checks it is fresh."""
 
 from __future__ import annotations
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from ownstack_bus.port import BusError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
 from ownstack_api.problems import Problem, invalid, respond
+from ownstack_bus.port import BusError
+from ownstack_readmodel import CursorInvalid
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +24,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(BusError, _bus)
+    app.add_exception_handler(CursorInvalid, _cursor)
     app.add_exception_handler(Exception, _internal)
 
 
@@ -32,10 +35,7 @@ async def _problem(_request: Request, error: Exception) -> Response:
 
 async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = error.errors()
-    if errors[0]["type"] == "json_invalid":
-        return respond(_not_json())
-    return respond(invalid(errors))
+    return respond(invalid(error.errors()))
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -44,7 +44,7 @@ async def _http(request: Request, error: Exception) -> Response:
         return respond(Problem(404, "path-unknown", "There is nothing at this path.", hint="See /openapi.json."))
     if error.status_code == 405:
         return respond(_not_allowed(request))
-    return respond(_not_json())
+    return respond(Problem(error.status_code, "http-error", HTTPStatus(error.status_code).phrase))
 
 
 async def _bus(_request: Request, error: Exception) -> Response:
@@ -55,15 +55,16 @@ async def _bus(_request: Request, error: Exception) -> Response:
     )
 
 
+async def _cursor(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, CursorInvalid)
+    return respond(Problem(422, error.code, str(error)))
+
+
 async def _internal(_request: Request, _error: Exception) -> Response:
     """The server logs the error with its trace; the caller learns only that it was ours."""
     return respond(
         Problem(500, "internal-error", "Something is wrong on our side; it has been logged.", hint="Try again.")
     )
-
-
-def _not_json() -> Problem:
-    return Problem(400, "not-json", "The body is not JSON (UTF-8, RFC 8259) that can be read.")
 
 
 def _not_allowed(request: Request) -> Problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -70,25 +70,43 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 class Streams:
-    """Counts the open streams of each token, so that none can use up all connections."""
+    """The open streams, by token: none may hold more than its share, and those of a revoked token end."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._open: Counter[str] = Counter()
+    def __init__(self) -> None:
+        self._open: dict[str, set[asyncio.Event]] = {}
+        self._closed = False
 
-    def check(self, token_id: str) -> None:
-        """Raises a 429 if the token has as many streams open as it may."""
-        if self._open[token_id] >= self._limit:
-            detail = f"This token has {self._limit} streams open, which is as many as it may."
-            raise Problem(429, "too-many-streams", detail, hint="Close one.", headers={"Retry-After": "1"})
+    def __len__(self) -> int:
+        return sum(len(ends) for ends in self._open.values())
 
     @contextmanager
-    def opened(self, token_id: str) -> Iterator[None]:
-        """Counts a stream for as long as it is open."""
-        self._open[token_id] += 1
+    def opened(self, token_id: str, limit: int) -> Iterator[asyncio.Event]:
+        """Holds a place among the token's `limit` for as long as a stream is open; the event says when it is to end.
+
+        Raises a 429 if the token has as many open as it may.
+        """
+        ends = self._open.setdefault(token_id, set())
+        if len(ends) >= limit:
+            detail = f"This token has {limit} streams open, which is as many as it may."
+            raise Problem(429, "too-many-streams", detail, hint="Close one.", headers={"Retry-After": "1"})
+        end = asyncio.Event()
+        if self._closed:
+            end.set()
+        ends.add(end)
         try:
-            yield
+            yield end
         finally:
-            self._open[token_id] -= 1
-            if not self._open[token_id]:
+            ends.discard(end)
+            if not ends and self._open.get(token_id) is ends:
                 del self._open[token_id]
+
+    def end(self, token_id: str) -> None:
+        """End the streams of this token."""
+        for end in self._open.get(token_id, ()):
+            end.set()
+
+    def end_all(self) -> None:
+        """End all streams, also those that are yet to be opened."""
+        self._closed = True
+        for token_id in self._open:
+            self.end(token_id)

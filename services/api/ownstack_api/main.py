@@ -31,9 +31,7 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve(
-    app: FastAPI, settings: Settings, ready: asyncio.Event, listener: socket.socket | None = None
-) -> None:
+async def serve(app: FastAPI, settings: Settings, ready: asyncio.Event, listener: socket.socket | None = None) -> None:
     """Serve `app` until cancelled; `ready` is set once requests are taken. `listener` None: one from `settings`.
 
     Cancelled, it ends the open streams, finishes the requests under way (for `shutdown_grace` seconds at most), and
@@ -54,7 +52,7 @@ async def serve(
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:
-        Parts.of(app).stopping.set()
+        Parts.of(app).stop()
         server.should_exit = True
         await serving
         raise

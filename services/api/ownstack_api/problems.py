@@ -35,7 +35,7 @@ class ProblemDetails(BaseModel):
     errors: list[FieldError] | None = None
 
 
-class Problem(Exception):  # noqa: N818 - named as in RFC 9457
+class Problem(Exception):
     """Raised anywhere below a route; the caller gets it as problem details."""
 
     def __init__(

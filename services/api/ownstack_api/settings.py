@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from ownstack_contracts.topics import MAX_RECORD_BYTES
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ownstack_contracts.topics import MAX_RECORD_BYTES
+
 
 class Settings(BaseSettings):
-    """host and port to listen on (port 0: any that is free); what a caller may at most ask for; times in seconds."""
+    """host and port to listen on (port 0: any that is free); what a caller may at most ask for; times in seconds.
+
+    ready_lag: how many facts the read model may be behind the history for `/readyz` to say yes.
+    """
 
     model_config = SettingsConfigDict(env_prefix="OWNSTACK_API_", frozen=True)
 
@@ -17,4 +21,5 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=MAX_RECORD_BYTES, ge=1_024)
     streams_per_token: int = Field(default=100, ge=1)
     heartbeat: float = Field(default=15.0, gt=0)
+    ready_lag: int = Field(default=10_000, ge=0)
     shutdown_grace: int = Field(default=5, ge=1)

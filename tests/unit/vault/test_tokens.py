@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from ownstack_vault import TokenNameTaken, Vault, ensure_first_token, open_vault
 from sqlalchemy import text
+
+from ownstack_vault import TokenNameTaken, Vault, ensure_first_token, open_vault
 
 NOW = 1_800_000_000_000
 

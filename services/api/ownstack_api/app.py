@@ -1,0 +1,84 @@
+"""Puts the API together: routes, middleware and error handlers over the parts it is given."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from ownstack_api import handlers, openapi
+from ownstack_api.auth import Authentication
+from ownstack_api.limits import BodyLimit
+from ownstack_api.meters import Counted
+from ownstack_api.parts import Parts
+from ownstack_api.routes import (
+    apps,
+    commands,
+    deployments,
+    health,
+    history,
+    logs,
+    pipelines,
+    promotions,
+    rollouts,
+    stacks,
+    tokens,
+)
+
+DESCRIPTION = (
+    "Commands in, queries out, live updates. A command answers 202 once it is durable; `Prefer: wait=10` waits for "
+    "what becomes of it. Errors are problem details (RFC 9457). Times are milliseconds since the epoch, UTC."
+)
+
+ROUTES = [
+    route
+    for module in (
+        commands,
+        stacks,
+        apps,
+        deployments,
+        pipelines,
+        promotions,
+        rollouts,
+        history,
+        logs,
+        tokens,
+        health,
+    )
+    for route in module.routes.routes
+]
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """The API over these parts. It owns none of them: whoever opened them closes them."""
+    middleware = [
+        Middleware(Counted, meters=parts.meters),
+        Middleware(Authentication, vault=parts.vault),
+        Middleware(BodyLimit, limit=parts.settings.max_body_bytes),
+    ]
+    app = _bare(middleware)
+    app.state.parts = parts
+    handlers.install(app)
+    return app
+
+
+def routes_only() -> FastAPI:
+    """The API without parts: it can only be described."""
+    return _bare([])
+
+
+def _bare(middleware: list[Middleware]) -> FastAPI:
+    """No documentation pages: they load scripts from elsewhere. No redirects: they would believe the Host header."""
+    app = FastAPI(
+        title="OwnStack Pipelines",
+        version=version("ownstack"),
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=middleware,
+        routes=ROUTES,
+    )
+    openapi.install(app)
+    return app

@@ -1,0 +1,69 @@
+"""Reads JSON bodies strictly: the right media type, and nothing of which two readers could think differently."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from ownstack_api.problems import Problem
+
+MEDIA_TYPE = "application/json"
+
+
+class StrictRequest(Request):
+    """A request whose body is JSON as RFC 8259 and RFC 7493 have it: UTF-8, no key twice, no NaN."""
+
+    async def json(self) -> Any:
+        """The body. Raises Problem: 400 if it is not JSON."""
+        body = await self.body()
+        try:
+            return json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+        except RecursionError:
+            raise not_json("it is nested too deeply") from None
+        except ValueError as error:  # also what is not UTF-8
+            raise not_json(str(error)[:200]) from None
+
+
+class StrictRoute(APIRoute):
+    """A route that reads its body, if it has one, as a StrictRequest."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, which gets a StrictRequest."""
+        handle = super().get_route_handler()
+        reads_body = self.body_field is not None
+
+        async def strict(request: Request) -> Response:
+            if not reads_body:
+                return await handle(request)
+            request = StrictRequest(request.scope, request.receive)
+            await _check_media_type(request)
+            return await handle(request)
+
+        return strict
+
+
+def not_json(why: str) -> Problem:
+    """A body that is no JSON, and why."""
+    return Problem(400, "not-json", f"The body is not JSON (UTF-8, RFC 8259) that can be read: {why}.")
+
+
+async def _check_media_type(request: Request) -> None:
+    given = request.headers.getlist("content-type")
+    media_type = given[0].partition(";")[0].strip().lower() if len(given) == 1 else ""
+    if media_type != MEDIA_TYPE and await request.body():
+        raise Problem(415, "not-json-type", f"The body must be sent as `Content-Type: {MEDIA_TYPE}`.")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("an object has the same key twice")
+    return found
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")

@@ -1,0 +1,65 @@
+"""Answers commands: 202 at once, or, when the caller would rather wait, with what has become of it."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import Response
+
+from ownstack_api.auth import PREFIX, Who
+from ownstack_api.parts import Parts
+from ownstack_api.problems import Problem
+from ownstack_api.publishing import Keys, propose
+from ownstack_api.waiting import first_of
+from ownstack_contracts.message import Command
+from ownstack_readmodel.views import CommandView
+
+
+class CommandAnswer(BaseModel):
+    """The answer to a command: where it stands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    command: CommandView
+
+
+async def answer(parts: Parts, who: Who, command: Command, keys: Keys, wait: int) -> Response:
+    """Publish `command` and answer with where it stands after at most `wait` seconds.
+
+    Raises Problem: 409 if it was rejected while the caller waited; else as `propose`.
+    """
+    view = await propose(parts, who, command, keys)
+    headers = {"Location": f"{PREFIX}/commands/{quote(view.id, safe=':')}"}
+    if not wait:
+        return _respond(202, view, headers)
+    headers["Preference-Applied"] = f"wait={wait}"
+    view = await _decided(parts, who.team, view, wait)
+    if view.status == "rejected":
+        raise rejected(view, headers)
+    return _respond(200 if view.status == "admitted" else 202, view, headers)
+
+
+def rejected(view: CommandView, headers: dict[str, str]) -> Problem:
+    """What a rejected command says of itself."""
+    return Problem(
+        409,
+        view.code or "rejected",
+        view.message or "The command was rejected.",
+        hint=view.hint,
+        headers=headers,
+        extensions={"command": view.model_dump(mode="json")},
+    )
+
+
+async def _decided(parts: Parts, team: str, view: CommandView, wait: int) -> CommandView:
+    """The command once it is decided, or as it stands after `wait` seconds, or when the house closes."""
+    if view.status != "accepted":
+        return view
+    outcome = parts.readmodel.wait_for_command(team, view.id, timeout=wait)
+    return await first_of(outcome, parts.stopping) or view
+
+
+def _respond(status: int, view: CommandView, headers: dict[str, str]) -> Response:
+    body = CommandAnswer(command=view).model_dump_json()
+    return Response(body, status, headers, "application/json")

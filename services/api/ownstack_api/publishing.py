@@ -1,0 +1,164 @@
+"""Puts commands on the bus: each once per idempotency key, whatever a caller repeats."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Annotated
+
+import orjson
+from fastapi import Depends, Header, Request
+from pydantic import TypeAdapter, ValidationError
+
+from ownstack_api.auth import Who
+from ownstack_api.parts import Parts
+from ownstack_api.problems import Problem
+from ownstack_api.recent import Proposal
+from ownstack_bus.port import Outgoing
+from ownstack_contracts.envelope import Unreadable, attributes_of, canonical, decode, encode
+from ownstack_contracts.message import Command
+from ownstack_contracts.names import CommandId
+from ownstack_contracts.topics import COMMANDS
+from ownstack_readmodel.views import CommandView
+
+SOURCE = "/ownstack/api"
+
+_COMMAND_ID: TypeAdapter[str] = TypeAdapter(CommandId)
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a request says of its command beside the command. id: chosen by the caller, or None."""
+
+    id: str | None
+    traceparent: str | None
+
+
+def _keys(
+    request: Request,
+    _key: Annotated[
+        str | None,
+        Header(alias="Idempotency-Key", description="Becomes the command's id: the same key again changes nothing."),
+    ] = None,
+) -> Keys:
+    return Keys(_command_id(request), _traceparent(request))
+
+
+Keyed = Annotated[Keys, Depends(_keys)]
+
+
+def _command_id(request: Request) -> str | None:
+    given = request.headers.getlist("idempotency-key")
+    if not given:
+        return None
+    try:
+        (key,) = given
+        return _COMMAND_ID.validate_python(key)
+    except (ValidationError, ValueError):
+        detail = "An Idempotency-Key is 1 to 64 letters, digits or . _ : - and begins with a letter or a digit."
+        raise Problem(422, "invalid-idempotency-key", detail, hint="A UUID will do.") from None
+
+
+def _traceparent(request: Request) -> str | None:
+    """As W3C Trace Context has it; what is not valid is ignored, as it says."""
+    given = request.headers.get("traceparent", "")
+    return given if _TRACEPARENT.fullmatch(given) else None
+
+
+async def propose(parts: Parts, who: Who, command: Command, keys: Keys) -> CommandView:
+    """Publish `command` of the caller's team; returns once it is durable.
+
+    With a key that was used before, nothing is published: what became of the first is returned. Raises Problem (422 if
+    the key was used for something else, 413 if the command is too large for the bus) and BusError.
+    """
+    content = canonical(_content(command))
+    if keys.id is not None and (known := await _repeated(parts, who.team, keys.id, content)):
+        return known
+    proposal = _publish(parts, who, command, content, keys)
+    await asyncio.shield(proposal.written)
+    return accepted(proposal)
+
+
+def accepted(proposal: Proposal) -> CommandView:
+    """The view of a command that the read model does not hold yet."""
+    return CommandView(id=proposal.id, type=proposal.type, actor=proposal.actor, at=proposal.at, status="accepted")
+
+
+async def find(parts: Parts, team: str, command_id: str) -> CommandView | None:
+    """The command, as the read model knows it or as it was just published here."""
+    view = await parts.readmodel.command(team, command_id)
+    if view is not None or (recent := parts.recent.find(team, command_id)) is None:
+        return view
+    await asyncio.shield(recent.written)
+    return accepted(recent)
+
+
+async def _repeated(parts: Parts, team: str, command_id: str, content: bytes) -> CommandView | None:
+    """What this id stands for already. After its last await it has looked at `recent`: two at once can't both pass."""
+    view = None
+    if parts.recent.find(team, command_id) is None:
+        view = await parts.readmodel.command(team, command_id)
+        if view is not None:
+            earlier = await _content_of(parts, team, view)
+            if earlier is not None and earlier != content:
+                raise _reused(command_id)
+            return view
+    recent = parts.recent.find(team, command_id)
+    if recent is None:
+        return None
+    if recent.content != content:
+        raise _reused(command_id)
+    await asyncio.shield(recent.written)
+    return await parts.readmodel.command(team, command_id) or accepted(recent)
+
+
+async def _content_of(parts: Parts, team: str, view: CommandView) -> bytes | None:
+    """The content of a decided command, from the fact that answered it; None: it is not known any more."""
+    if view.sequence is None:
+        return None
+    facts = await parts.readmodel.facts_after(team, view.sequence - 1, 1)
+    data = orjson.loads(facts[0].record)["data"] if facts else None
+    if view.status == "rejected" and data is not None:
+        data = data.get("data")
+    return None if data is None else canonical([view.type, data])
+
+
+def _content(command: Command) -> list[object]:
+    return [command.type_name(), attributes_of(command)["data"]]
+
+
+def _reused(command_id: str) -> Problem:
+    detail = f"The key {command_id} was used for another command."
+    return Problem(422, "idempotency-key-reused", detail, hint="Use a new key for each command.")
+
+
+def _publish(parts: Parts, who: Who, command: Command, content: bytes, keys: Keys) -> Proposal:
+    command_id = keys.id or str(uuid.uuid4())
+    at = parts.clock()
+    value = encode(
+        command,
+        source=SOURCE,
+        team=who.team,
+        id=command_id,
+        actor=who.actor,
+        time=at,
+        correlationid=command_id,
+        traceparent=keys.traceparent,
+    )
+    _check(value)
+    written = asyncio.create_task(parts.bus.publish([Outgoing(COMMANDS.name, who.team, value)]))
+    proposal = Proposal(who.team, command_id, command.type_name(), content, who.actor, at, written)
+    parts.recent.add(proposal)
+    return proposal
+
+
+def _check(value: bytes) -> None:
+    """What is accepted here must be readable there: the promoter's own reader has the last word."""
+    try:
+        decode(COMMANDS.name, value)
+    except Unreadable as why:
+        status = 413 if why.code == "too-large" else 422
+        raise Problem(status, f"command-{why.code}", why.reason) from None

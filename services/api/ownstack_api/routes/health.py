@@ -1,0 +1,82 @@
+"""Whether the process is up, whether it can serve, and its figures. No token: it says nothing of any team."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from starlette.responses import PlainTextResponse, Response
+
+from ownstack_api.openapi import problems
+from ownstack_api.parts import House, Parts
+from ownstack_api.problems import Problem
+from ownstack_contracts.topics import HISTORY
+
+routes = APIRouter(tags=["health"])
+
+READY_TIMEOUT = 5.0
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Health(BaseModel):
+    """It is well."""
+
+    status: str = "ok"
+
+
+@routes.get("/healthz")
+async def healthz() -> Health:
+    """The process is up."""
+    return Health()
+
+
+@routes.get("/readyz", responses=problems(503))
+async def readyz(house: House) -> Health:
+    """Bus and read model answer, and the read model is not far behind."""
+    try:
+        async with asyncio.timeout(READY_TIMEOUT):
+            lag = sum((await lags(house)).values())
+    except TimeoutError:
+        raise _not_ready("The bus or the read model does not answer.") from None
+    if lag > house.settings.ready_lag:
+        raise _not_ready(f"The read model is {lag} facts behind the history.")
+    return Health()
+
+
+@routes.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems(503)},
+)
+async def metrics(house: House) -> Response:
+    """Figures, as Prometheus reads them."""
+    text = "".join(f"{line}\n" for line in _lines(house, await lags(house)))
+    return Response(text, media_type=METRICS_TYPE)
+
+
+async def lags(house: Parts) -> dict[int, int]:
+    """Per partition of the history: how many records the read model is behind."""
+    positions = await house.readmodel.positions(HISTORY.name)  # first: else the read model may seem to be ahead
+    partitions = range(await house.bus.partitions(HISTORY.name))
+    ends = [await house.bus.end(HISTORY.name, partition) for partition in partitions]
+    return {partition: ends[partition] - positions.get(partition, 0) for partition in partitions}
+
+
+def _not_ready(detail: str) -> Problem:
+    return Problem(503, "not-ready", detail, hint="Try again shortly.", headers={"Retry-After": "1"})
+
+
+def _lines(house: Parts, behind: dict[int, int]) -> Iterator[str]:
+    yield "# HELP ownstack_readmodel_lag Records of the history that the read model does not hold yet."
+    yield "# TYPE ownstack_readmodel_lag gauge"
+    for partition, lag in behind.items():
+        yield f'ownstack_readmodel_lag{{partition="{partition}"}} {lag}'
+    yield "# HELP ownstack_api_streams_open Open streams."
+    yield "# TYPE ownstack_api_streams_open gauge"
+    yield f"ownstack_api_streams_open {len(house.streams)}"
+    yield "# HELP ownstack_api_requests_total Requests answered."
+    yield "# TYPE ownstack_api_requests_total counter"
+    for (method, status), count in sorted(house.meters.requests.items()):
+        yield f'ownstack_api_requests_total{{method="{method}",status="{status}"}} {count}'
