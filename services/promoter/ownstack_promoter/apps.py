@@ -35,7 +35,7 @@ def app_id_at(app: str, sequence: int) -> str:
 
 @evolves(AppCreated)
 def app_created(team: Team, fact: AppCreated) -> None:
-    team.apps[fact.app] = App(fact.app, app_id_at(fact.app, team.sequence), list(fact.stacks))
+    team.apps[fact.app] = App(fact.app, app_id_at(fact.app, team.sequence), dict.fromkeys(fact.stacks))
 
 
 @decides(AppStackAdded)
@@ -49,7 +49,7 @@ def add_app_stack(team: Team, command: AppStackAdded, moment: Moment) -> Iterato
 
 @evolves(AppStackAdded)
 def app_stack_added(team: Team, fact: AppStackAdded) -> None:
-    team.apps[fact.app].stacks.append(fact.stack)
+    team.apps[fact.app].stacks[fact.stack] = None
 
 
 @decides(AppStackRemoved)
@@ -57,7 +57,7 @@ def remove_app_stack(team: Team, command: AppStackRemoved, moment: Moment) -> It
     app = team.app_on(command.app, command.stack)
     team.refuse_busy(app)
     yield command
-    yield from close_looks(team, app, command.stack)
+    yield from close_looks(team, app, (command.stack,))
     yield removal(team, app, command.stack, moment)
 
 
@@ -79,8 +79,8 @@ def destroy_app(team: Team, command: AppDestroyed, moment: Moment) -> Iterator[M
         )
     team.refuse_busy(app)
     yield command
+    yield from close_looks(team, app, app.stacks)
     for stack in app.stacks:
-        yield from close_looks(team, app, stack)
         yield removal(team, app, stack, moment)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ownstack_contracts.apps import NO_CONFIG, ReleaseCreated
 from ownstack_contracts.jobs import JobClosed, Live, StackLookFailed, StackLookRequested, StackObserved
@@ -39,11 +39,11 @@ def look(team: Team, app: str, app_id: str, stack: str, moment: Moment) -> Stack
     )
 
 
-def close_looks(team: Team, app: App, stack: str) -> Iterator[JobClosed]:
+def close_looks(team: Team, app: App, stacks: Collection[str]) -> Iterator[JobClosed]:
     """Nobody is interested in what is live there any more."""
     for name, job in team.jobs.items():
-        if job.kind == "look" and job.place == (app.name, stack):
-            yield JobClosed(job=name, app=app.name, stack=stack, reason="cancelled")
+        if job.kind == "look" and job.request.app == app.name and job.request.stack in stacks:
+            yield JobClosed(job=name, app=app.name, stack=job.request.stack, reason="cancelled")
 
 
 @evolves(StackLookRequested)

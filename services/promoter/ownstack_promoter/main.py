@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ownstack_bus.partitioning import partition_of
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ownstack_bus.partitioning import partition_of
 from ownstack_bus.port import Bus, Processor
 from ownstack_contracts.topics import COMMANDS, HISTORY, REPORTS
 from ownstack_promoter.leasing import AtStart

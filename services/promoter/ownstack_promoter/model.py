@@ -68,7 +68,8 @@ class App:
 
     name: str
     id: str
-    stacks: list[str]
+    stacks: dict[str, None]
+    """In the order given, and quick to ask."""
     settings: Settings = field(default_factory=Settings)
     releases: dict[int, Release] = field(default_factory=dict)
     live: dict[str, Holding] = field(default_factory=dict)

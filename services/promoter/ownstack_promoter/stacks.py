@@ -52,7 +52,7 @@ def remove_stack(team: Team, command: StackRemoved, _: Moment) -> Iterator[Messa
         team.refuse_busy(app)
     yield command
     for app in users:
-        yield from close_looks(team, app, stack.name)
+        yield from close_looks(team, app, (stack.name,))
         yield _left_behind(app, stack.name)
 
 
@@ -76,7 +76,7 @@ def stack_removed(team: Team, fact: StackRemoved) -> None:
 
 def forget_place(team: Team, app: App, stack: str) -> None:
     """The app is no longer on that stack. Generations stay: a later creation goes on from them."""
-    app.stacks.remove(stack)
+    del app.stacks[stack]
     app.live.pop(stack, None)
     app.looks.pop(stack, None)
     team.timers.cancel(f"look:{app.name}@{stack}")

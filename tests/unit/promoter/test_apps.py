@@ -135,7 +135,7 @@ def test_forgetting_a_stack_leaves_its_apps_behind_there() -> None:
     story = shop("eu-1", "us-1")
     facts = story.say(StackRemoved(stack="eu-1", forget=True))
     assert (one(StackAppLeftBehind, facts).app, one(StackAppLeftBehind, facts).code) == ("shop", "stack-forgotten")
-    assert story.team.apps["shop"].stacks == ["us-1"]
+    assert list(story.team.apps["shop"].stacks) == ["us-1"]
     story.say(StackAdded(stack="eu-1", driver="noop"))
 
 
