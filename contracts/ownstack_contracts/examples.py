@@ -1,7 +1,7 @@
 """One example of every message: what the documentation shows, and what the golden records were written from.
 
-A golden record is never written again. When the fields of a type change meaning, its version grows, and the example of
-the new version is added beside the old one.
+A golden record is never written again. When the fields of a type change meaning, its version grows: the example here is
+of the new version, and what the golden record of the old one is read as stands beside it, under the old version.
 """
 
 from __future__ import annotations

@@ -87,9 +87,12 @@ def hash_of(attributes: Mapping[str, Any]) -> str:
 
 
 def is_intact(value: bytes) -> bool:
-    """Whether a fact's record still has the hash that it was sealed with."""
-    attributes = orjson.loads(value)
-    return bool(attributes.get("hash") == hash_of(attributes))
+    """Whether a fact's record still has the hash that it was sealed with; what is no sealed fact has not."""
+    try:
+        attributes = orjson.loads(value)
+        return isinstance(attributes, dict) and attributes.get("hash") == hash_of(attributes)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # the latter: nested too deeply to have been written by us
+        return False
 
 
 def sequence_of(event: Event) -> int:

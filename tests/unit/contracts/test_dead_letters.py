@@ -1,0 +1,43 @@
+"""Dead letters: kept as they came, cut to a bound, with all that a person needs to find out what they were."""
+
+from __future__ import annotations
+
+import hashlib
+
+from ownstack_contracts.dead_letters import KEPT_BYTES, RawRecord, dead_letter
+
+
+def test_a_dead_letter_says_why_where_from_and_what_it_was() -> None:
+    record = RawRecord("ownstack.commands", 3, 17, 1_767_268_800_123, "acme", b"{broken")
+
+    letter = dead_letter(record, "not-json", "The record is not JSON: unexpected end \u2013 at 7.")
+
+    assert letter.key == "acme"
+    assert letter.value == b"{broken"
+    assert letter.headers == (
+        ("reason-code", b"not-json"),
+        ("reason", "The record is not JSON: unexpected end \u2013 at 7.".encode()),
+        ("origin-topic", b"ownstack.commands"),
+        ("origin-partition", b"3"),
+        ("origin-offset", b"17"),
+        ("origin-timestamp", b"1767268800123"),
+        ("sha256", hashlib.sha256(b"{broken").hexdigest().encode()),
+        ("length", b"7"),
+    )
+
+
+def test_a_large_record_is_cut_but_its_length_and_hash_are_of_the_whole() -> None:
+    value = b"\xff" * (KEPT_BYTES + 1)
+
+    letter = dead_letter(RawRecord("ownstack.reports", 0, 0, 0, "acme", value), "too-large", "Too large.")
+
+    assert letter.value == value[:KEPT_BYTES]
+    headers = dict(letter.headers)
+    assert headers["length"] == str(KEPT_BYTES + 1).encode()
+    assert headers["sha256"] == hashlib.sha256(value).hexdigest().encode()
+
+
+def test_a_reason_that_is_no_valid_text_is_kept_as_far_as_it_goes() -> None:
+    letter = dead_letter(RawRecord("ownstack.reports", 0, 0, 0, "", b""), "internal-error", "lone \ud800 surrogate")
+
+    assert dict(letter.headers)["reason"] == b"lone ? surrogate"
