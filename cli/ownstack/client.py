@@ -26,6 +26,8 @@ PATIENCE = 60.0
 """For how many seconds a server that has been reached once may be away before a command gives up."""
 PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Between two attempts, in seconds; the last one again and again."""
+_RESUMED = {"unreachable", "unavailable", "ahead-of-history", "too-many-streams"}
+"""Failures after which a stream is taken up again: the server has just been started, or is busy."""
 
 _LOOPBACK = re.compile(r"127(?:\.\d+){3}|localhost|::1")
 _WAITED_FOR = {"unreachable": 1.0, "unavailable": 0.2}
@@ -129,11 +131,13 @@ class Client:
                     for event in events(response.iter_lines()):
                         failed_since, attempt = None, 0
                         last = event.id or last
-                        yield event
-            except httpx.TransportError as error:
+                        if event.data:
+                            yield event
+            except (httpx.TransportError, Failure) as error:
+                failure = error if isinstance(error, Failure) else self._unreachable(error)
                 failed_since = self._clock() if failed_since is None else failed_since
-                if self._clock() - failed_since >= self._patience:
-                    raise self._unreachable(error) from None
+                if failure.code not in _RESUMED or self._clock() - failed_since >= self._patience:
+                    raise failure from None
             self._pause(PAUSES[min(attempt, len(PAUSES) - 1)])
             attempt += 1
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ServerSent:
-    """One event. `id` None: it has none of its own."""
+    """One event. `id` None: it has none of its own. `data` empty: it only says where the stream stands (its `id`)."""
 
     event: str
     data: str
@@ -23,7 +23,7 @@ def events(lines: Iterable[str]) -> Iterator[ServerSent]:
     kind, data, identity = "message", list[str](), None
     for line in lines:
         if line == "":
-            if data:
+            if data or identity is not None:
                 yield ServerSent(kind, "\n".join(data), identity)
             kind, data, identity = "message", [], None
             continue

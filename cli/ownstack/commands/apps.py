@@ -1,0 +1,158 @@
+"""`ownstack app`: what runs, on which stacks, and with which settings."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ownstack import completion
+from ownstack.answers import Json
+from ownstack.client import segment
+from ownstack.commands.params import App, Key, NoWait, Stack
+from ownstack.exits import Exit, Failure
+from ownstack.output import fields, moment, short, table
+from ownstack.sending import How, follow_jobs, must, send, tell
+from ownstack.session import Session, command
+
+OnStacks = Annotated[
+    list[str] | None,
+    typer.Option("--stack", metavar="STACK", help="Where it runs (several times).", autocompletion=completion.stacks),
+]
+ReleaseTask = Annotated[str | None, typer.Option("--release-task", help="Where it runs: each-stack or first-stack.")]
+Postdeploy = Annotated[
+    str | None,
+    typer.Option("--postdeploy", help="How often it runs: once-per-promotion, once-per-app or each-stack."),
+]
+Waiting = Annotated[
+    int | None, typer.Option("--waiting-deadline", metavar="SECONDS", help="How long a stack may wait for a deployer.")
+]
+Running = Annotated[
+    int | None, typer.Option("--running-deadline", metavar="SECONDS", help="How long a deployment on a stack may take.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Do not ask.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands into their group."""
+    for name, function in (
+        ("create", create),
+        ("list", list_),
+        ("info", info),
+        ("add-stack", add_stack),
+        ("remove-stack", remove_stack),
+        ("settings", settings),
+        ("destroy", destroy),
+    ):
+        command(app, name)(function)
+
+
+def create(session: Session, app: App, stacks: OnStacks = None, key: Key = None, no_wait: NoWait = False) -> None:
+    """Create an app. What is live on its stacks is looked at, and found."""
+    how = How(key, not no_wait)
+    view = send(session, how, "POST", "/apps", {"name": app, "stacks": stacks or []})
+    follow_jobs(session, how, view, f"{app} is an app.")
+
+
+def list_(session: Session) -> None:
+    """All apps, and what is live."""
+    found = list(session.client.pages("/apps"))
+    rows = [(a["name"], _summary(a), ", ".join(s["stack"] for s in a["stacks"]), a["pipeline"]) for a in found]
+    session.output.show(table(("APP", "LIVE", "STACKS", "PIPELINE"), rows))
+    session.output.document(found)
+
+
+def _summary(app: Json) -> str:
+    return str(app["summary"]).removeprefix(f"{app['name']} — ")
+
+
+def info(session: Session, app: App) -> None:
+    """An app: its settings, and what is live on each of its stacks."""
+    found = session.client.get(f"/apps/{segment(app)}")
+    chosen = found["settings"]
+    session.output.show(
+        fields(
+            [
+                ("app", found["name"]),
+                ("live", _summary(found)),
+                ("created", moment(found["created_at"])),
+                ("pipeline", found["pipeline"]),
+                ("under way", found["rollout"]),
+                ("queued", ", ".join(found["queue"])),
+                ("release task", chosen["release_task"]),
+                ("post-deploy", chosen["postdeploy"]),
+                ("deadlines", f"waiting {chosen['waiting_deadline']} s, running {chosen['running_deadline']} s"),
+            ]
+        )
+    )
+    session.output.show(table(("STACK", "LIVE", "DIGEST", "SINCE", "REMARK"), [_stack_row(s) for s in found["stacks"]]))
+    session.output.document(found)
+
+
+def _stack_row(stack: Json) -> tuple[str | None, ...]:
+    live = stack["live"]
+    if live is None:
+        return stack["stack"], stack["summary"], None, None, stack["message"]
+    return stack["stack"], stack["summary"], short(live["digest"]), moment(live["at"]), stack["message"]
+
+
+def add_stack(session: Session, app: App, stack: Stack, key: Key = None, no_wait: NoWait = False) -> None:
+    """Put an app on one more stack. What is live there is looked at, and found."""
+    how = How(key, not no_wait)
+    view = send(session, how, "PUT", f"/apps/{segment(app)}/stacks/{segment(stack)}")
+    follow_jobs(session, how, view, f"{app} is on {stack}.")
+
+
+def remove_stack(
+    session: Session, app: App, stack: Stack, force: Force = False, key: Key = None, no_wait: NoWait = False
+) -> None:
+    """Take an app from a stack, which is asked to remove it."""
+    _confirm(session, force, f"{app} will be removed from {stack}.", stack)
+    how = How(key, not no_wait)
+    view = send(session, how, "DELETE", f"/apps/{segment(app)}/stacks/{segment(stack)}")
+    follow_jobs(session, how, view, f"{app} is on {stack} no more.", removing=True)
+
+
+def settings(
+    session: Session,
+    app: App,
+    release_task: ReleaseTask = None,
+    postdeploy: Postdeploy = None,
+    waiting_deadline: Waiting = None,
+    running_deadline: Running = None,
+    key: Key = None,
+    no_wait: NoWait = False,
+) -> None:
+    """Change how an app is deployed; what is not given stays."""
+    body = {
+        "release_task": release_task,
+        "postdeploy": postdeploy,
+        "waiting_deadline": waiting_deadline,
+        "running_deadline": running_deadline,
+    }
+    given = {name: value for name, value in body.items() if value is not None}
+    must(
+        given, "No setting is given.", f"To see them: ownstack app info {app}. To change: ownstack app settings --help"
+    )
+    how = How(key, not no_wait)
+    view = send(session, how, "PATCH", f"/apps/{segment(app)}/settings", given)
+    tell(session, how, view, f"{app}: " + ", ".join(f"{n} is {v}" for n, v in given.items()) + ".")
+
+
+def destroy(session: Session, app: App, force: Force = False, key: Key = None, no_wait: NoWait = False) -> None:
+    """Destroy an app: each of its stacks is asked to remove it."""
+    _confirm(session, force, f"{app} will be removed from all its stacks, and is gone here.", app)
+    how = How(key, not no_wait)
+    view = send(session, how, "DELETE", f"/apps/{segment(app)}")
+    follow_jobs(session, how, view, f"{app} is no app any more.", removing=True)
+
+
+def _confirm(session: Session, force: bool, warning: str, name: str) -> None:
+    """Whoever destroys something types its name, or says --force."""
+    if force:
+        return
+    must(sys.stdin.isatty() and not session.output.json, warning, "Give --force, as nobody can be asked here.")
+    typer.echo(warning, err=True)
+    if typer.prompt(f"Type {name} to go on", err=True) != name:
+        raise Failure("not-confirmed", "That is another name; nothing was done.", exit_code=Exit.USAGE)

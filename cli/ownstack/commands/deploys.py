@@ -1,0 +1,55 @@
+"""`ownstack deploy` and `ownstack retry`: an image on the stacks of an app, and one more attempt."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ownstack.client import segment
+from ownstack.commands.params import App, Key, NoWait, OneStack, Redeploy, Stacks
+from ownstack.sending import How, follow_retry, follow_rollout, must, send
+from ownstack.session import Session, command
+
+Image = Annotated[str, typer.Option("--image", metavar="REF", help="The image: repo@sha256:…")]
+Postdeploy = Annotated[bool, typer.Option("--postdeploy", help="The post-deploy script, not a stack.")]
+
+
+def register(root: typer.Typer) -> None:
+    """Put the commands into `ownstack` itself."""
+    command(root, "deploy")(deploy)
+    command(root, "retry")(retry)
+
+
+def deploy(
+    session: Session,
+    app: App,
+    image: Image,
+    stacks: Stacks = None,
+    redeploy: Redeploy = False,
+    key: Key = None,
+    no_wait: NoWait = False,
+) -> None:
+    """Release an image on the stacks of an app."""
+    body: dict[str, object] = {"image": image, "redeploy": redeploy}
+    if stacks:
+        body["stacks"] = stacks
+    how = How(key, not no_wait)
+    view = send(session, how, "POST", f"/apps/{segment(app)}/deployments", body)
+    follow_rollout(session, how, view, app)
+
+
+def retry(
+    session: Session,
+    app: App,
+    stack: OneStack = None,
+    postdeploy: Postdeploy = False,
+    key: Key = None,
+    no_wait: NoWait = False,
+) -> None:
+    """Try again what did not succeed: the deployment on a stack, or the post-deploy script."""
+    must((stack is None) == postdeploy, "Give either --stack or --postdeploy.", f"ownstack retry {app} --stack STACK")
+    how = How(key, not no_wait)
+    body: dict[str, object] = {"postdeploy": True} if stack is None else {"stack": stack}
+    view = send(session, how, "POST", f"/apps/{segment(app)}/retries", body)
+    follow_retry(session, how, view, app)

@@ -1,0 +1,54 @@
+"""`ownstack history`: every fact of the team, who brought it about, and when."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from ownstack import completion
+from ownstack.commands.params import Follow, Limit
+from ownstack.output import moment
+from ownstack.session import Session, command
+from ownstack.watching import milliseconds
+
+OfApp = Annotated[
+    str | None, typer.Option("--app", metavar="APP", help="Only about this app.", autocompletion=completion.apps)
+]
+
+_ABOUT = ("app", "production", "staging", "source", "target", "stack", "release", "image", "code", "message")
+"""What of a fact's data is worth its place on a line."""
+
+
+def register(root: typer.Typer) -> None:
+    """Put the command into `ownstack` itself."""
+    command(root, "history")(history)
+
+
+def history(session: Session, app: OfApp = None, follow: Follow = False, limit: Limit = 50) -> None:
+    """What happened, the newest last.
+
+    With --follow goes on with what comes; then --json prints a line for each fact.
+    """
+    newest = list(islice(session.client.pages("/history", limit=limit, app=app), limit))
+    found = [fact["event"] for fact in reversed(newest)]
+    for event in found:
+        _tell(session, event, lines=follow)
+    if not follow:
+        session.output.document(found)
+        return
+    after = str(newest[0]["sequence"]) if newest else "0"
+    for sent in session.client.follow("/events", after=after, app=app):
+        _tell(session, orjson.loads(sent.data), lines=True)
+
+
+def _tell(session: Session, event: dict[str, Any], *, lines: bool) -> None:
+    data = event.get("data", {})
+    about = " ".join(f"{name}={data[name]}" for name in _ABOUT if data.get(name) is not None)
+    at = moment(milliseconds(event["time"]))
+    actor = f" by {event['actor']}" if event.get("actor") else ""
+    session.output.say(f"{event['sequence']:>6}  {at}  {event['type']}  {about}{actor}")
+    if lines:
+        session.output.line(event)

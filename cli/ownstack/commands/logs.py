@@ -1,0 +1,52 @@
+"""`ownstack logs`: what the phases of an app's deployments printed."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Annotated
+
+import orjson
+import typer
+
+from ownstack.answers import Json
+from ownstack.client import segment
+from ownstack.commands.params import App, Follow, Limit, OneStack
+from ownstack.output import moment
+from ownstack.session import Session, command
+
+Deployment = Annotated[str | None, typer.Option("--deployment", metavar="ID", help="Only of this deployment.")]
+
+
+def register(root: typer.Typer) -> None:
+    """Put the command into `ownstack` itself."""
+    command(root, "logs")(logs)
+
+
+def logs(
+    session: Session,
+    app: App,
+    stack: OneStack = None,
+    deployment: Deployment = None,
+    follow: Follow = False,
+    limit: Limit = 500,
+) -> None:
+    """The last lines that an app's deployments printed.
+
+    With --follow goes on with what comes; then --json prints a line for each.
+    """
+    path = f"/apps/{segment(app)}/logs"
+    found = deque(session.client.pages(path, stack=stack, deployment=deployment), maxlen=limit)
+    for line in found:
+        _tell(session, line, lines=follow)
+    if not follow:
+        session.output.document(list(found))
+        return
+    after = str(found[-1]["cursor"]) if found else "0"
+    for sent in session.client.follow(f"{path}/events", after=after, stack=stack, deployment=deployment):
+        _tell(session, orjson.loads(sent.data), lines=True)
+
+
+def _tell(session: Session, line: Json, *, lines: bool) -> None:
+    session.output.say(f"{moment(line['at'])}  {line['stack']}  {line['phase']}  {line['text']}")
+    if lines:
+        session.output.line(line)

@@ -1,0 +1,124 @@
+"""`ownstack app pipeline`: stages, each an app, the production app last; and promoting from one to the next."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ownstack import completion
+from ownstack.client import segment
+from ownstack.commands.params import App, Key, NoWait, Production, Redeploy, Stacks
+from ownstack.output import fields, moment, table
+from ownstack.sending import How, follow_rollout, must, send, tell
+from ownstack.session import Session, command
+
+Stage = Annotated[str, typer.Argument(metavar="APP", help="The app that is a stage.", autocompletion=completion.apps)]
+Before = Annotated[
+    str | None,
+    typer.Option(
+        "--before", metavar="APP", help="Before this stage, not before production.", autocompletion=completion.apps
+    ),
+]
+Release = Annotated[str | None, typer.Option("--release", metavar="vN", help="This release, not the current one.")]
+
+
+def group() -> typer.Typer:
+    """The commands of this group."""
+    made = typer.Typer(help="Pipelines: stages of apps, the production app last.", no_args_is_help=True)
+    for name, function in (
+        ("create", create),
+        ("add-staging", add_staging),
+        ("remove-stage", remove_stage),
+        ("remove", remove),
+        ("promote", promote),
+        ("list", list_),
+        ("info", info),
+    ):
+        command(made, name)(function)
+    return made
+
+
+def create(session: Session, production: Production, key: Key = None, no_wait: NoWait = False) -> None:
+    """Give an app a pipeline, of which it is the last stage."""
+    how = How(key, not no_wait)
+    view = send(session, how, "POST", "/pipelines", {"production": production})
+    tell(session, how, view, f"{production} has a pipeline.")
+
+
+def add_staging(
+    session: Session,
+    production: Production,
+    staging: Stage,
+    before: Before = None,
+    key: Key = None,
+    no_wait: NoWait = False,
+) -> None:
+    """Put an app into a pipeline: just before production, or before another stage."""
+    how = How(key, not no_wait)
+    body = {"staging": staging} | ({"before": before} if before else {})
+    view = send(session, how, "POST", f"/pipelines/{segment(production)}/stages", body)
+    tell(session, how, view, f"{staging} is a stage of {production}.")
+
+
+def remove_stage(
+    session: Session, production: Production, stage: Stage, key: Key = None, no_wait: NoWait = False
+) -> None:
+    """Take a stage out of a pipeline."""
+    how = How(key, not no_wait)
+    view = send(session, how, "DELETE", f"/pipelines/{segment(production)}/stages/{segment(stage)}")
+    tell(session, how, view, f"{stage} is no stage of {production} any more.")
+
+
+def remove(session: Session, production: Production, key: Key = None, no_wait: NoWait = False) -> None:
+    """Remove a pipeline; its apps are free."""
+    how = How(key, not no_wait)
+    view = send(session, how, "DELETE", f"/pipelines/{segment(production)}")
+    tell(session, how, view, f"{production} has no pipeline any more.")
+
+
+def promote(
+    session: Session,
+    app: App,
+    release: Release = None,
+    stacks: Stacks = None,
+    redeploy: Redeploy = False,
+    key: Key = None,
+    no_wait: NoWait = False,
+) -> None:
+    """Release exactly what an app runs on the next stage of its pipeline, on all its stacks at once."""
+    body: dict[str, object] = {"redeploy": redeploy}
+    if release is not None:
+        number = release.removeprefix("v")
+        must(number.isascii() and number.isdigit(), f"{release} is no release.", "--release v12")
+        body["release"] = int(number)
+    if stacks:
+        body["stacks"] = stacks
+    how = How(key, not no_wait)
+    view = send(session, how, "POST", f"/apps/{segment(app)}/promotions", body)
+    follow_rollout(session, how, view, app)
+
+
+def list_(session: Session) -> None:
+    """All pipelines."""
+    found = list(session.client.pages("/pipelines"))
+    rows = [(p["production"], " → ".join(s["app"] for s in p["stages"])) for p in found]
+    session.output.show(table(("PIPELINE", "STAGES"), rows))
+    session.output.document(found)
+
+
+def info(session: Session, production: Production) -> None:
+    """A pipeline with its stages in order, and what each runs."""
+    found = session.client.get(f"/pipelines/{segment(production)}")
+    session.output.show(fields([("pipeline", found["production"]), ("created", moment(found["created_at"]))]))
+    rows = [
+        (
+            s["app"],
+            str(s["summary"]).removeprefix(f"{s['app']} — "),
+            ", ".join(x["stack"] for x in s["stacks"]),
+            s["promotion"],
+        )
+        for s in found["stages"]
+    ]
+    session.output.show(table(("STAGE", "LIVE", "STACKS", "LATEST PROMOTION"), rows))
+    session.output.document(found)

@@ -1,0 +1,183 @@
+"""Follows one rollout, or other work on the stacks of an app, from fact to fact: what each stack is doing now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ownstack.answers import Json
+
+ENDED = {"succeeded", "unchanged", "failed", "expired", "cancelled", "skipped", "superseded"}
+"""States that a stack stays in."""
+GOOD = {"succeeded", "unchanged"}
+
+_WORDS = {
+    "asked": "waiting for a deployer",
+    "granted": "starting",
+    "release-task": "release task",
+    "restart": "restarting",
+    "post-deploy": "post-deploy",
+    "unchanged": "unchanged: holds this release already",
+    "expired": "expired",
+}
+
+
+@dataclass(slots=True)
+class Row:
+    """One stack. `since`: when this state began, in ms since the epoch; `began`: when its work did."""
+
+    stack: str
+    state: str = "pending"
+    since: int | None = None
+    began: int | None = None
+    message: str | None = None
+
+    @property
+    def words(self) -> str:
+        """The state, for people."""
+        said = _WORDS.get(self.state, self.state)
+        return f"{said}: {self.message}" if self.message else said
+
+
+@dataclass(slots=True)
+class Progress:
+    """The rows of a rollout, or of a part of it, and whether it has ended.
+
+    title: what it is, for people. mine: whether a fact's data is about it. ends: whether a fact ends it; None: it ends
+    when all rows have.
+    """
+
+    title: str
+    rows: dict[str, Row]
+    mine: Callable[[Json], bool]
+    ends: Callable[[str, Json], bool] | None = None
+    note: str | None = None
+    ended: bool = False
+    _by_type: Mapping[str, str] = field(default_factory=lambda: STATES)
+
+    def apply(self, kind: str, data: Json, at: int) -> Row | None:
+        """Take up a fact; returns the row that it changed, if any."""
+        if not self.mine(data):
+            return None
+        if kind == "RolloutQueued":
+            self.note = f"waits for {data['behind']}, which is under way"
+        elif kind == "RolloutStarted":
+            self.note = None
+        row = self._move(kind, data, at)
+        if self.ends is None:
+            self.ended = all(r.state in ENDED for r in self.rows.values())
+        elif self.ends(kind, data):
+            self.ended = True
+        return row
+
+    def _move(self, kind: str, data: Json, at: int) -> Row | None:
+        state = self._by_type.get(kind)
+        stack = data.get("stack")
+        if state is None or stack is None:
+            return None
+        row = self.rows.setdefault(stack, Row(stack))
+        if state == "granted" and data.get("kind") == "postdeploy":
+            return None
+        if kind in ("LeaseLapsed", "LeaseReturned") and row.state in ENDED:
+            return None
+        row.state, row.since, row.message = state, at, _message(kind, data)
+        row.began = row.began or at
+        return row
+
+
+STATES: Mapping[str, str] = {
+    "StackDeployRequested": "asked",
+    "StackDeployUnchanged": "unchanged",
+    "JobGranted": "granted",
+    "LeaseLapsed": "asked",
+    "LeaseReturned": "asked",
+    "ReleaseTaskStarted": "release-task",
+    "ReleaseTaskSucceeded": "release-task",
+    "RestartStarted": "restart",
+    "StackDeploySucceeded": "succeeded",
+    "StackDeployFailed": "failed",
+    "StackDeployExpired": "expired",
+    "StackDeployCancelled": "cancelled",
+    "StackDeploySkipped": "skipped",
+    "PostdeployStarted": "post-deploy",
+    "PostdeploySucceeded": "succeeded",
+    "PostdeployFailed": "failed",
+    "PostdeployUnknown": "failed",
+}
+"""What a fact about a stack makes of its row, in a rollout."""
+
+LOOKING: Mapping[str, str] = {
+    "StackLookRequested": "looking",
+    "StackObserved": "succeeded",
+    "StackLookFailed": "failed",
+}
+"""The same, while what is live is looked at."""
+
+REMOVING: Mapping[str, str] = {
+    "StackAppRemovalRequested": "removing",
+    "StackAppRemoved": "succeeded",
+    "StackAppLeftBehind": "failed",
+}
+"""The same, while an app is removed."""
+
+
+_SAID: Mapping[str, Callable[[Json], str]] = {
+    "LeaseLapsed": lambda _: "its deployer was lost; another will look first",
+    "StackObserved": lambda data: f"found {data['live']['image']}" if data.get("live") else "nothing is there",
+    "StackAppRemoved": lambda _: "removed",
+    "PostdeployFailed": lambda data: f"post-deploy: {data['message']}",
+    "PostdeployUnknown": lambda _: "the outcome of the post-deploy script is unknown",
+    "StackDeployExpired": lambda data: (
+        "nobody began in time" if data["deadline"] == "waiting" else "it did not end in time"
+    ),
+}
+
+
+def _message(kind: str, data: Json) -> str | None:
+    if kind in _SAID:
+        return _SAID[kind](data)
+    found = data.get("message") or data.get("code")
+    return None if found is None else str(found)
+
+
+def of_rollout(view: Json) -> Progress:
+    """The progress of a rollout, beginning with where it stands."""
+    name = view["id"]
+    rows = {
+        s["stack"]: Row(s["stack"], s["state"], s["started_at"], s["started_at"], s["message"]) for s in view["stacks"]
+    }
+
+    def mine(data: Json) -> bool:
+        ids = (data.get("rollout"), data.get("promotion"))
+        return name in ids or any(str(data.get(k, "")).startswith(f"{name}.") for k in ("job", "deployment"))
+
+    def ends(kind: str, data: Json) -> bool:
+        return kind in ENDS and name in (data.get("rollout"), data.get("promotion"))
+
+    progress = Progress(title_of(view), rows, mine, ends)
+    progress.ended = view["status"] not in ("queued", "running")
+    if view["status"] == "queued" and view.get("behind"):
+        progress.note = f"waits for {view['behind']}, which is under way"
+    return progress
+
+
+ENDS = {
+    f"{kind}{end}"
+    for kind in ("Promotion", "Deploy")
+    for end in ("Succeeded", "PartiallySucceeded", "Failed", "Cancelled", "Superseded")
+}
+
+
+def of_jobs(title: str, jobs: Iterable[tuple[str, str]], states: Mapping[str, str] = STATES) -> Progress:
+    """The progress of jobs, given as (stack, job); it ends when each has ended."""
+    rows = {stack: Row(stack, "asked") for stack, _ in jobs}
+    names = {job for _, job in jobs}
+    return Progress(title, rows, lambda data: data.get("job") in names, None, _by_type=states)
+
+
+def title_of(view: Json) -> str:
+    """What a rollout does: "shop v3 1f0c9ab, promoted from shop-staging v5"."""
+    release = f" v{view['release']}" if view.get("release") is not None else ""
+    digest = view["digest"].partition(":")[2][:7]
+    source = f", promoted from {view['source']} v{view['source_release']}" if view.get("source") else ""
+    return f"{view['app']}{release} {digest}{source}"

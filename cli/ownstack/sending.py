@@ -1,0 +1,144 @@
+"""Sends commands, and waits for what they bring about: on the stacks, where they have work to do."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ownstack.answers import Json
+from ownstack.exits import Exit, Failure, Silent
+from ownstack.output import fields, moment, span
+from ownstack.progress import LOOKING, REMOVING, STATES, of_jobs, of_rollout
+from ownstack.session import Session
+from ownstack.watching import watch
+
+
+class How(NamedTuple):
+    """How a command is sent. `key`: its id, None: a new one. `wait`: until its end."""
+
+    key: str | None
+    wait: bool
+
+
+def send(session: Session, how: How, method: str, path: str, body: Json | None = None, **query: object) -> Json:
+    """Send a command; returns its view: admitted, or with `wait` False perhaps only accepted. Raises Failure."""
+    return session.client.command(method, path, body, key=how.key, wait=how.wait, **query)
+
+
+def tell(session: Session, how: How, view: Json, sentence: str) -> None:
+    """Say that a command was admitted, or, if nobody waited, that it was sent."""
+    if how.wait:
+        session.output.say(sentence)
+    else:
+        session.output.say(f"Sent: {view['type']} {view['id']}")
+    session.output.document(view)
+
+
+def follow_rollout(session: Session, how: How, view: Json, app: str) -> None:
+    """Watch the rollout that a command opened. Raises Silent, FAILED, unless every stack holds the release in the end."""
+    if not how.wait:
+        tell(session, how, view, "")
+        return
+    rollout = session.client.get(f"/rollouts/{view['rollout'] or view['id']}")
+    kind = "promotion info " + rollout["id"] if rollout["kind"] == "promotion" else f"app info {app}"
+    watch(session, of_rollout(rollout), view["sequence"], f"ownstack {kind}")
+    ended = session.client.get(f"/rollouts/{rollout['id']}")
+    show_end(session, ended)
+    session.output.document(ended)
+    if ended["status"] != "succeeded":
+        raise Silent(Exit.FAILED)
+
+
+def show_end(session: Session, rollout: Json) -> None:
+    """Say how a rollout ended, and what can be done about it."""
+    took = span(rollout["started_at"], rollout["ended_at"])
+    status = rollout["status"].replace("-", " ")
+    session.output.say(f"{status}{f' in {took}' if took else ''}" + _because(rollout))
+    if rollout["kind"] == "promotion":
+        session.output.note(f"promotion {rollout['id']}")
+    failed = [s["stack"] for s in rollout["stacks"] if s["state"] in ("failed", "expired")]
+    for stack in failed[:3]:
+        session.output.note(f"try again: ownstack retry {rollout['app']} --stack {stack}")
+    if any(p["state"] in ("failed", "unknown") for p in rollout["postdeploys"]):
+        session.output.note(f"try again: ownstack retry {rollout['app']} --postdeploy")
+
+
+def _because(rollout: Json) -> str:
+    return f": {rollout['message']}" if rollout.get("message") else ""
+
+
+def follow_jobs(session: Session, how: How, view: Json, sentence: str, *, removing: bool = False) -> None:
+    """Say that a command was admitted, and watch what its stacks were asked to do: to look, or to remove."""
+    if not how.wait:
+        tell(session, how, view, sentence)
+        return
+    wanted = "StackAppRemovalRequested" if removing else "StackLookRequested"
+    jobs = [(f["stack"], f["job"]) for f in consequences(session, view, wanted)]
+    if jobs:
+        progress = of_jobs(sentence, jobs, REMOVING if removing else LOOKING)
+        watch(session, progress, view["sequence"], "ownstack history --follow")
+    else:
+        session.output.say(sentence)
+    session.output.document(view)
+    if removing and jobs and any(row.state == "failed" for row in progress.rows.values()):
+        session.output.note("It is gone here, but may still run where it could not be removed.")
+        raise Silent(Exit.FAILED)
+
+
+def follow_retry(session: Session, how: How, view: Json, app: str) -> None:
+    """Watch the new attempts that a retry asked for. Raises Silent: FAILED unless each succeeded."""
+    if not how.wait:
+        tell(session, how, view, "")
+        return
+    asked = list(consequences(session, view, "StackDeployRequested", "PostdeployRequested"))
+    progress = of_jobs(f"{app}: another attempt", [(f["stack"], f["job"]) for f in asked], STATES)
+    watch(session, progress, view["sequence"], f"ownstack app info {app}")
+    ended = [session.client.get(f"/deployments/{f['deployment']}") for f in asked]
+    session.output.document(ended)
+    for deployment in ended:
+        session.output.say(f"{deployment['stack']} {deployment['state']}" + _because(deployment))
+    if not all(row.state == "succeeded" for row in progress.rows.values()):
+        raise Silent(Exit.FAILED)
+
+
+def consequences(session: Session, view: Json, *types: str) -> list[Json]:
+    """The data of the facts of these types that came of an admitted command, in the same decision."""
+    first, found, after = None, list[Json](), view["sequence"] - 1
+    while True:
+        facts = session.client.get("/history", after=after, limit=200)["items"]
+        for fact in facts:
+            event = fact["event"]
+            first = first or event["input"]
+            if event["input"] != first:
+                return found
+            if event["type"] in types:
+                found.append(event["data"])
+        if len(facts) < 200:
+            return found
+        after = facts[-1]["sequence"]
+
+
+def show_rollout(session: Session, rollout: Json) -> None:
+    """A rollout with its stacks, as a page."""
+    output = session.output
+    source = f"{rollout['source']} v{rollout['source_release']}" if rollout["source"] else None
+    output.show(
+        fields(
+            [
+                (rollout["kind"], rollout["id"]),
+                ("app", rollout["app"]),
+                ("release", None if rollout["release"] is None else f"v{rollout['release']}"),
+                ("image", rollout["image"]),
+                ("from", source),
+                ("status", rollout["status"] + _because(rollout)),
+                ("by", rollout["requester"]),
+                ("requested", moment(rollout["requested_at"])),
+                ("ended", moment(rollout["ended_at"])),
+            ]
+        )
+    )
+
+
+def must(condition: object, message: str, hint: str) -> None:
+    """Raises a usage Failure unless the condition holds."""
+    if not condition:
+        raise Failure("usage", message, hint=hint, exit_code=Exit.USAGE)

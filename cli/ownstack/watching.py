@@ -1,0 +1,111 @@
+"""Watches work on stacks until it ends: rows that are redrawn on a terminal, else a line per change."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import datetime
+
+import orjson
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from ownstack.exits import Exit, Silent
+from ownstack.output import safe, span
+from ownstack.progress import ENDED, GOOD, Progress, Row
+from ownstack.session import Session
+
+_STYLES = {"succeeded": "green", "unchanged": "green", "failed": "red", "expired": "red", "cancelled": "yellow"}
+_MARKS = {"succeeded": "✓", "unchanged": "✓", "failed": "✗", "expired": "✗", "cancelled": "–", "skipped": "–"}
+
+
+def watch(session: Session, progress: Progress, after: int, on_interrupt: str) -> None:
+    """Follow the team's facts after sequence `after` until `progress` has ended.
+
+    on_interrupt: the command that shows how it goes on; said when Ctrl-C ends the watching (Silent, INTERRUPTED).
+    """
+    output = session.output
+    board = Board(progress)
+    output.say(progress.title)
+    try:
+        with Live(board, console=output.out, refresh_per_second=8, transient=False) if output.live else nullcontext():
+            if not output.live:
+                for row in progress.rows.values():
+                    _tell(session, row)
+            _follow(session, progress, after)
+    except KeyboardInterrupt:
+        output.note(f"It goes on without you. To see how: {on_interrupt}")
+        raise Silent(Exit.INTERRUPTED) from None
+
+
+def _follow(session: Session, progress: Progress, after: int) -> None:
+    if progress.ended:
+        return
+    note = progress.note
+    if note and not session.output.live:
+        session.output.say(f"  {note}")
+    for event in session.client.follow("/events", after=str(after)):
+        fact = orjson.loads(event.data)
+        row = progress.apply(fact["type"], fact.get("data", {}), milliseconds(fact["time"]))
+        if row is not None and not session.output.live:
+            _tell(session, row)
+        if progress.ended:
+            return
+
+
+def _tell(session: Session, row: Row) -> None:
+    session.output.say(f"  {_MARKS.get(row.state, '·')} {row.stack}  {row.words}")
+
+
+def milliseconds(text: str) -> int:
+    """A CloudEvents time in ms since the epoch."""
+    return int(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+class Board:
+    """Draws the rows; as many as the terminal is high, what has failed or is under way first."""
+
+    def __init__(self, progress: Progress, now: Callable[[], float] = time.time) -> None:
+        self._progress = progress
+        self._now = now
+        self._spinner = Spinner("dots")
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """As Rich draws it, anew each time."""
+        rows = list(self._progress.rows.values())
+        room = max(3, options.size.height - 4)
+        shown = rows if len(rows) <= room else sorted(rows, key=_urgency)[:room]
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=1)
+        grid.add_column(no_wrap=True, overflow="ellipsis", max_width=max(12, options.max_width // 3))
+        grid.add_column(no_wrap=True, overflow="ellipsis")
+        grid.add_column(justify="right", no_wrap=True)
+        for row in shown:
+            mark = Text(_MARKS[row.state], _STYLES.get(row.state, "")) if row.state in _MARKS else self._spinner
+            grid.add_row(mark, row.stack, Text(safe(row.words), _STYLES.get(row.state, "")), self._elapsed(row))
+        yield grid
+        if self._progress.note and not self._progress.ended:
+            yield Text(safe(self._progress.note), "dim")
+        if len(rows) > 1:
+            yield Text(summary(rows), "dim")
+
+    def _elapsed(self, row: Row) -> str:
+        end = row.since if row.state in ENDED else int(self._now() * 1000)
+        return span(row.began, end) or ""
+
+
+def _urgency(row: Row) -> tuple[int, str]:
+    if row.state in ENDED:
+        return (2, row.stack) if row.state in GOOD else (0, row.stack)
+    return (3 if row.state in ("pending", "asked") else 1, row.stack)
+
+
+def summary(rows: list[Row]) -> str:
+    """How many stand where: "2 of 3 done, 1 failed"."""
+    good = sum(row.state in GOOD for row in rows)
+    bad = sum(row.state in ENDED and row.state not in GOOD for row in rows)
+    return f"{good} of {len(rows)} done" + (f", {bad} not" if bad else "")
