@@ -28,7 +28,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record as it lies on the bus. `timestamp` is the broker's append time in ms since the epoch, never the publisher's."""
+    """A record as it lies on the bus. `timestamp` is the append time in ms since the epoch, never the publisher's."""
 
     topic: str
     partition: int
@@ -124,8 +124,11 @@ class Bus(Protocol):
     async def publish(self, records: Sequence[Outgoing]) -> None:
         """Durable when it returns, in the order given per key; the same id twice is harmless downstream."""
 
-    async def process(self, service: str, inputs: Sequence[str], history: str, factory: Callable[[int], Processor]) -> None:
-        """Run one processor per partition that this process owns; outputs and input offsets commit together or not at all."""
+    async def process(
+        self, service: str, inputs: Sequence[str], history: str, factory: Callable[[int], Processor]
+    ) -> None:
+        """Run one processor per partition that this process owns; outputs and input offsets commit together or not
+        at all."""
 
     async def work(self, topic: str, group: str, actor: Actor) -> None:
         """Run an actor per key: records of one key in order, keys in parallel, also inside one partition.
@@ -136,7 +139,9 @@ class Bus(Protocol):
     async def project(self, topic: str, group: str, sink: Sink) -> None:
         """Feed the sink every partition of the topic from the positions that it stores itself."""
 
-    def read(self, topic: str, partition: int, start: At = At(offset=0), end: int | None = None) -> AsyncIterator[Record]:
+    def read(
+        self, topic: str, partition: int, start: At = At(offset=0), end: int | None = None
+    ) -> AsyncIterator[Record]:
         """Committed records from `start` up to, not including, offset `end`; `end` None: up to the end as it is now."""
 
     def tail(self, topic: str, partition: int, start: At | None = None) -> AsyncIterator[Record]:

@@ -1,0 +1,252 @@
+"""`process`: one owner per partition; what its processor makes and how far it is are committed together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from ownstack_bus.embedded.errors import PASSING
+from ownstack_bus.embedded.inputs import Inputs
+from ownstack_bus.embedded.ledger import Clock, Fence
+from ownstack_bus.embedded.log import Log, Logs
+from ownstack_bus.embedded.reader import Reader
+from ownstack_bus.embedded.writer import Writer
+from ownstack_bus.port import BusError, Outgoing, Processor, Record, Restored
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+MAX_OUTGOING = 10_000
+"""A transaction is cut, between inputs, once it holds more than this."""
+
+MAX_FAILURES = 5
+"""So many times in a row one input may fail."""
+
+FIRST_DELAY_S = 0.05
+LAST_DELAY_S = 5.0
+
+Factory = Callable[[int], Processor]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every owner of one `process` shares. `consumer` is the name its positions are kept under."""
+
+    writer: Writer
+    reader: Reader
+    logs: Logs
+    route: Callable[[Sequence[Outgoing]], dict[Log, list[Outgoing]]]
+    read: Callable[[str, int], AsyncIterator[Record]]
+    clock: Clock
+    consumer: str
+    inputs: Sequence[str]
+    history: str
+    factory: Factory
+
+
+async def process(around: Surroundings) -> None:
+    """Run an owner per partition until cancelled.
+
+    Raises BusError `processor-failed`, `bus-corrupt`, `bus-closed`, `unknown-topic`.
+    """
+    owners = [_Owner(around, partition) for partition in range(around.logs.partitions)]
+    try:
+        async with asyncio.TaskGroup() as group:
+            for owner in owners:
+                group.create_task(owner.run(), name=f"ownstack-bus {around.consumer} {owner.partition}")
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+class _ProcessorFailed(Exception):
+    """The processor raised over `batch`: its state is worth nothing any more."""
+
+    def __init__(self, batch: Sequence[Record]) -> None:
+        super().__init__()
+        self.batch = batch
+
+
+class _Owner:
+    """Owns one partition of the inputs, and builds its processor anew whenever that may be wrong."""
+
+    def __init__(self, around: Surroundings, partition: int) -> None:
+        self._around = around
+        self.partition = partition
+        self._inputs = Inputs(around.reader, [around.logs.at(topic, partition) for topic in around.inputs])
+        self._fence = Fence()
+        self._in_flight: asyncio.Future[None] | None = None
+        self._woken = 0
+        self._failures = 0
+        self._failed_at: tuple[str, int] | None = None
+
+    async def run(self) -> None:
+        """Until cancelled, or BusError."""
+        self._inputs.listen()
+        try:
+            while True:
+                await self._one_life()
+        finally:
+            self._inputs.unlisten()
+
+    async def _one_life(self) -> None:
+        """From the birth of a processor to its failure, or that of a commit."""
+        try:
+            processor = await self._restore()
+            await self._serve(processor)
+        except _ProcessorFailed as failure:
+            logger.error(
+                "The processor of partition %d failed, and is built anew", self.partition, exc_info=failure.__cause__
+            )
+            await self._count(failure)
+        except BusError as error:
+            if error.code not in PASSING:
+                raise
+            logger.warning("Partition %d waits: %s", self.partition, error)
+            await self._until_writable()
+
+    async def _restore(self) -> Processor:
+        """A new processor, at the place where the last commit left off."""
+        around = self._around
+        await self._settle()
+        self._fence = Fence()
+        processor = around.factory(self.partition)
+        consumer, logs = around.consumer, self._inputs.logs
+        # In the writer's thread, so after every commit that an earlier owner has submitted.
+        committed = await around.writer.run(
+            lambda ledger, _: [ledger.progress(consumer, log.id).position for log in logs]
+        )
+        async with aclosing(around.read(around.history, self.partition)) as tail:  # type: ignore[type-var]
+            restored = await self._restored(processor, tail)
+        for cursor, position in zip(self._inputs.cursors, committed, strict=True):
+            cursor.position = max(position, restored.positions.get(cursor.log.place.topic, 0))
+        if restored.outgoing:
+            await self._commit(around.route(restored.outgoing))
+            await self._settle()
+        return processor
+
+    async def _restored(self, processor: Processor, tail: AsyncIterator[Record]) -> Restored:
+        try:
+            return await processor.restore(tail)
+        except BusError:
+            raise
+        except Exception as error:
+            raise BusError(
+                "processor-failed",
+                f"Partition {self.partition} of {self._around.history} can't be restored: {error!r}. Nothing is lost; "
+                "see the trace, mend the cause and start again.",
+            ) from error
+
+    async def _serve(self, processor: Processor) -> None:
+        inputs = self._inputs
+        while True:
+            self._around.writer.check()
+            inputs.more.clear()
+            if self._in_flight and self._in_flight.done():
+                await self._settle()
+            await self._wake(processor)
+            batch = await inputs.peek()
+            if batch:
+                await self._handle(processor, batch)
+            else:
+                await inputs.wait(self._until_due(processor))
+
+    async def _handle(self, processor: Processor, batch: Sequence[Record]) -> None:
+        made = _trying(batch, lambda: _one_each(batch, processor.handle(batch)))
+        outgoing: list[Outgoing] = []
+        for record, of_record in zip(batch, made, strict=True):
+            outgoing += of_record
+            self._inputs.passed(record)
+            if len(outgoing) > MAX_OUTGOING:
+                await self._commit(_trying(batch, partial(self._around.route, outgoing)))
+                outgoing = []
+        await self._commit(_trying(batch, partial(self._around.route, outgoing)))
+
+    async def _wake(self, processor: Processor) -> None:
+        due = _trying((), processor.wake_at)
+        now = self._around.clock()
+        if due is None or due > now or now <= self._woken:
+            return
+        self._woken = now
+        if outgoing := _trying((), lambda: self._around.route(processor.wake(now))):
+            await self._commit(outgoing)
+
+    def _until_due(self, processor: Processor) -> float | None:
+        """Seconds until `wake` is due; None: it isn't."""
+        due = _trying((), processor.wake_at)
+        return None if due is None else (max(due, self._woken + 1) - self._around.clock()) / 1000
+
+    async def _commit(self, routed: dict[Log, list[Outgoing]]) -> None:
+        """Hand over a commit, and wait for the one before: the next batch is handled while this one is under way."""
+        consumer = self._around.consumer
+        positions = [(consumer, cursor.log, cursor.position) for cursor in self._inputs.cursors]
+        before = self._in_flight
+        self._in_flight = self._around.writer.commit(routed, positions, fence=self._fence)
+        self._in_flight.add_done_callback(self._committed)
+        if before:
+            await before
+
+    def _committed(self, future: asyncio.Future[None]) -> None:
+        if not future.cancelled():
+            future.exception()  # looked at here, as nobody may be left who awaits it
+        self._inputs.more.set()
+
+    async def _settle(self) -> None:
+        """Wait for the commit that is under way.
+
+        Raises BusError if it failed.
+        """
+        in_flight, self._in_flight = self._in_flight, None
+        if in_flight:
+            await in_flight
+
+    async def _count(self, failure: _ProcessorFailed) -> None:
+        """A batch that failed is tried again input by input; what fails alone, again and again, stops everything."""
+        batch = failure.batch
+        self._inputs.careful_until(batch)
+        if len(batch) > 1:
+            return
+        at = (batch[0].topic, batch[0].offset) if batch else None
+        self._failures = self._failures + 1 if at == self._failed_at else 1
+        self._failed_at = at
+        if self._failures >= MAX_FAILURES:
+            what = f"{at[0]}/{self.partition}/{at[1]}" if at else "its wake-up"
+            raise BusError(
+                "processor-failed",
+                f"The processor of partition {self.partition} failed {MAX_FAILURES} times over {what}: "
+                f"{failure.__cause__!r}. Nothing is lost; see the trace, mend the cause and start again.",
+            ) from failure.__cause__
+        await asyncio.sleep(FIRST_DELAY_S * 2 ** (self._failures - 1))
+
+    async def _until_writable(self) -> None:
+        self._in_flight = None
+        delay = FIRST_DELAY_S
+        while True:
+            await asyncio.sleep(delay)
+            try:
+                return await self._around.writer.probe()
+            except BusError as error:
+                if error.code not in PASSING:
+                    raise
+            delay = min(delay * 2, LAST_DELAY_S)
+
+
+def _trying(batch: Sequence[Record], call: Callable[[], T]) -> T:
+    """What the processor answers.
+
+    Raises _ProcessorFailed, caused by what it raised.
+    """
+    try:
+        return call()
+    except Exception as error:
+        raise _ProcessorFailed(batch) from error
+
+
+def _one_each(batch: Sequence[Record], made: Sequence[Sequence[Outgoing]]) -> Sequence[Sequence[Outgoing]]:
+    if len(made) != len(batch):
+        raise ValueError(f"{len(batch)} inputs were given, and {len(made)} answers came")
+    return made
