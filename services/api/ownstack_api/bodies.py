@@ -17,15 +17,17 @@ MEDIA_TYPE = "application/json"
 class StrictRequest(Request):
     """A request whose body is JSON as RFC 8259 and RFC 7493 have it: UTF-8, no key twice, no NaN."""
 
+    _parsed: Any = None
+
+    async def check(self) -> None:
+        """Read the body, if there is one. Raises Problem: 415 for another media type, 400 if it is not JSON."""
+        if body := await self.body():
+            _check_media_type(self.headers.getlist("content-type"))
+            self._parsed = _parse(body)
+
     async def json(self) -> Any:
-        """The body. Raises Problem: 400 if it is not JSON."""
-        body = await self.body()
-        try:
-            return json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
-        except RecursionError:
-            raise not_json("it is nested too deeply") from None
-        except ValueError as error:  # also what is not UTF-8
-            raise not_json(str(error)[:200]) from None
+        """The body, once it was checked."""
+        return self._parsed
 
 
 class StrictRoute(APIRoute):
@@ -34,28 +36,33 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, which gets a StrictRequest."""
         handle = super().get_route_handler()
-        reads_body = self.body_field is not None
+        if self.body_field is None:
+            return handle
 
         async def strict(request: Request) -> Response:
-            if not reads_body:
-                return await handle(request)
             request = StrictRequest(request.scope, request.receive)
-            await _check_media_type(request)
+            await request.check()
             return await handle(request)
 
         return strict
 
 
-def not_json(why: str) -> Problem:
-    """A body that is no JSON, and why."""
-    return Problem(400, "not-json", f"The body is not JSON (UTF-8, RFC 8259) that can be read: {why}.")
-
-
-async def _check_media_type(request: Request) -> None:
-    given = request.headers.getlist("content-type")
-    media_type = given[0].partition(";")[0].strip().lower() if len(given) == 1 else ""
-    if media_type != MEDIA_TYPE and await request.body():
+def _check_media_type(given: list[str]) -> None:
+    if len(given) != 1 or given[0].partition(";")[0].strip().lower() != MEDIA_TYPE:
         raise Problem(415, "not-json-type", f"The body must be sent as `Content-Type: {MEDIA_TYPE}`.")
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+    except RecursionError:
+        raise _not_json("it is nested too deeply") from None
+    except ValueError as error:  # also what is not UTF-8
+        raise _not_json(str(error)[:200]) from None
+
+
+def _not_json(why: str) -> Problem:
+    return Problem(400, "not-json", f"The body is not JSON (UTF-8, RFC 8259) that can be read: {why}.")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

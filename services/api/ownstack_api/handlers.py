@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
@@ -25,6 +26,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(BusError, _bus)
     app.add_exception_handler(CursorInvalid, _cursor)
+    app.add_exception_handler(DBAPIError, _database)
     app.add_exception_handler(Exception, _internal)
 
 
@@ -50,9 +52,17 @@ async def _http(request: Request, error: Exception) -> Response:
 async def _bus(_request: Request, error: Exception) -> Response:
     assert isinstance(error, BusError)
     log.error("the bus refused: %s: %s", error.code, error)
-    return respond(
-        Problem(503, "bus-unavailable", "The command could not be written, so nothing has happened.", hint="Try again.")
-    )
+    return respond(_unavailable("bus-unavailable", "The bus takes nothing at the moment."))
+
+
+async def _database(_request: Request, error: Exception) -> Response:
+    log.error("the database refused", exc_info=error)
+    return respond(_unavailable("database-unavailable", "The database does not answer at the moment."))
+
+
+def _unavailable(code: str, detail: str) -> Problem:
+    hint = "Try again; a command with the same Idempotency-Key, so that it counts once."
+    return Problem(503, code, detail, hint=hint, headers={"Retry-After": "1"})
 
 
 async def _cursor(_request: Request, error: Exception) -> Response:
