@@ -34,7 +34,7 @@ def tell(session: Session, how: How, view: Json, sentence: str) -> None:
 
 
 def follow_rollout(session: Session, how: How, view: Json, app: str) -> None:
-    """Watch the rollout that a command opened. Raises Silent, FAILED, unless every stack holds the release in the end."""
+    """Watch the rollout that a command opened to its end. Raises Silent, FAILED, unless it succeeded everywhere."""
     if not how.wait:
         tell(session, how, view, "")
         return

@@ -232,9 +232,7 @@ def main(arguments: list[str]) -> int:
     if missing:
         sys.stderr.write(f"The stack does not say {' and '.join(missing)}: --set home=DIR --set images=DIR\n")
         return 2
-    phase = Phase(
-        os.environ, Path(os.environ["OWNSTACK_SETTING_HOME"]), Path(os.environ["OWNSTACK_SETTING_IMAGES"])
-    )
+    phase = Phase(os.environ, Path(os.environ["OWNSTACK_SETTING_HOME"]), Path(os.environ["OWNSTACK_SETTING_IMAGES"]))
     phase.home.mkdir(parents=True, exist_ok=True)
     journal.note(phase.home, os.environ, "begin")
     try:

@@ -45,7 +45,7 @@ def start(
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
         with (records / "output.log").open("ab") as output:
-            subprocess.Popen(  # noqa: S603, PLW1509 - what is run is what we were asked to; and we have no threads
+            subprocess.Popen(  # noqa: S603 - what is run is what we were asked to
                 command,
                 cwd=folder,
                 env={**environment, "LISTEN_FD": str(listener.fileno())},
@@ -54,7 +54,7 @@ def start(
                 stderr=output,
                 pass_fds=(descriptor, listener.fileno()),
                 start_new_session=True,
-                preexec_fn=lambda: _write_number(descriptor),
+                preexec_fn=lambda: _write_number(descriptor),  # noqa: PLW1509 - we have no threads
             )
     finally:
         os.close(descriptor)

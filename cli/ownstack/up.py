@@ -1,0 +1,181 @@
+"""`ownstack up`: the composition root of the all-in-one. Every service in one process, on one SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from ownstack_projections.main import Projections
+from ownstack_projections.main import Settings as ProjectionsSettings
+from sqlalchemy.exc import DBAPIError
+
+from ownstack.exits import Failure
+from ownstack.firststart import Welcome, prepare
+from ownstack.supervision import Service, ServiceFailed, Supervisor
+from ownstack_api.app import create_app
+from ownstack_api.main import listen, serve, url_of
+from ownstack_api.parts import Parts
+from ownstack_api.settings import Settings as ApiSettings
+from ownstack_bus.connect import open_bus
+from ownstack_bus.port import Bus, BusError
+from ownstack_contracts.topics import HISTORY
+from ownstack_deployer.main import Deployer
+from ownstack_deployer.settings import Settings as DeployerSettings
+from ownstack_promoter.main import Promoter
+from ownstack_promoter.main import Settings as PromoterSettings
+from ownstack_readmodel import ReadModel, open_readmodel
+from ownstack_vault import Vault, open_vault
+
+log = logging.getLogger(__name__)
+
+FILE = "ownstack.db"
+CATCHING_UP = 5.0
+"""Seconds that the read model is given, at the end, to show what has happened. The next start goes on from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """data: the folder of the file, absolute. port 0: any that is free."""
+
+    data: Path
+    host: str
+    port: int
+    team: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the services share: all in one file, and one lock that every writer holds, so that none finds it busy."""
+
+    bus: Bus
+    readmodel: ReadModel
+    vault: Vault
+
+
+async def run(options: Options, ready: Callable[[Welcome], None], stopping: Callable[[], None]) -> bool:
+    """Run the house until a signal ends it. `ready` is told once requests are taken; `stopping`, at the first signal.
+
+    Returns False if a second signal cut its end short. Raises Failure, saying what stands in the way.
+    """
+    settings = ApiSettings(host=options.host, port=options.port)
+    async with AsyncExitStack() as stack:
+        rooms = await _open(options.data, stack)
+        listener = _listen(settings)
+        stack.callback(listener.close)
+        welcome = await prepare(rooms.bus, rooms.vault, options.team, _local(url_of(listener)))
+        try:
+            return await _live(rooms, settings, listener, options.data, lambda: ready(welcome), stopping)
+        except ServiceFailed as failed:
+            raise _explained(failed) from failed
+
+
+async def _live(
+    rooms: Rooms,
+    settings: ApiSettings,
+    listener: socket.socket,
+    data: Path,
+    ready: Callable[[], None],
+    stopping: Callable[[], None],
+) -> bool:
+    """The services end in this order: no more commands, no more work, no more facts, and all of them shown."""
+    promoter = Promoter(rooms.bus, PromoterSettings(leases_at_start="lapsed"))  # all deployers end with this process
+    deployer = Deployer(rooms.bus, DeployerSettings(state=data / "deployer"))
+    projections = Projections(rooms.bus, rooms.readmodel, ProjectionsSettings())
+    app = create_app(Parts(rooms.bus, rooms.readmodel, rooms.vault, settings))
+    listening = asyncio.Event()
+    services = [
+        Service("api", lambda: serve(app, settings, listening, listener)),
+        Service("deployer", deployer.run, deployer.drain),
+        Service("promoter", promoter.run),
+        Service("projections", projections.run, lambda: _caught_up(rooms)),
+    ]
+
+    async def begin() -> None:
+        await listening.wait()
+        ready()
+
+    return await Supervisor(services, stopping).run(begin)
+
+
+async def _open(data: Path, stack: AsyncExitStack) -> Rooms:
+    path = _folder(data) / FILE
+    lock = threading.Lock()
+    try:
+        bus = await open_bus(f"sqlite:///{quote(str(path))}", write_lock=lock)
+        stack.push_async_callback(bus.close)
+        readmodel = await asyncio.to_thread(open_readmodel, f"sqlite:///{path}", lock)
+        stack.callback(readmodel.close)
+        vault = await asyncio.to_thread(open_vault, f"sqlite:///{path}", lock)
+        stack.callback(vault.close)
+    except BusError as error:
+        raise Failure(error.code, str(error)) from error
+    except DBAPIError as error:
+        raise Failure(
+            "database-unusable", f"{path}: {error.orig}.", hint="Is the disk full, or the file damaged?"
+        ) from error
+    return Rooms(bus, readmodel, vault)
+
+
+def _folder(data: Path) -> Path:
+    """The folder, made if need be, for its owner only: the file holds the hashes of tokens."""
+    if "?" in str(data):
+        raise Failure(
+            "data-folder", f"{data} has a question mark in it, which SQLite's URLs can't say.", hint="--data DIR"
+        )
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(
+            "data-folder", f"{data} can't be made: {error.strerror}.", hint="Choose another: --data DIR"
+        ) from None
+    if not os.access(data, os.W_OK | os.X_OK):
+        raise Failure("data-folder", f"{data} can't be written to.", hint="Choose another: --data DIR")
+    return data
+
+
+def _listen(settings: ApiSettings) -> socket.socket:
+    try:
+        return listen(settings)
+    except OSError as error:
+        where = f"{settings.host}:{settings.port}"
+        if error.errno == errno.EADDRINUSE:
+            hint = "Choose another with --port, or stop what listens there."
+            raise Failure("port-taken", f"Something else listens on {where}.", hint=hint) from None
+        hint = "--host takes an address of this machine; ports below 1024 need rights."
+        raise Failure("cannot-listen", f"Can't listen on {where}: {error.strerror}.", hint=hint) from None
+
+
+def _local(url: str) -> str:
+    """Where whoever started the house finds it: a wildcard is no address to speak to."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
+async def _caught_up(rooms: Rooms) -> None:
+    """Wait, for a while, until the read model shows all that has happened."""
+    try:
+        async with asyncio.timeout(CATCHING_UP):
+            for partition in range(await rooms.bus.partitions(HISTORY.name)):
+                end = await rooms.bus.end(HISTORY.name, partition)
+                while (await rooms.readmodel.positions()).get(partition, 0) < end:  # noqa: ASYNC110 - of any team
+                    await asyncio.sleep(0.02)
+    except TimeoutError:
+        log.warning("the read model is not up to date; it goes on from there at the next start")
+
+
+def _explained(failed: ServiceFailed) -> Failure:
+    """What a service died of, for people; what nobody expected is logged with its trace."""
+    cause = failed.__cause__
+    if isinstance(cause, BusError):
+        return Failure(cause.code, f"The {failed.name} has stopped: {cause}")
+    log.error("the %s has failed", failed.name, exc_info=cause)
+    hint = "Start it again: nothing that was accepted is lost. The log says more."
+    return Failure(f"{failed.name}-failed", f"The {failed.name} has failed: {cause!r}.", hint=hint)

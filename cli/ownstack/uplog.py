@@ -1,0 +1,51 @@
+"""The log of `ownstack up`: short lines for people, or JSON for machines, on stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import UTC, datetime
+
+import orjson
+
+_LOUD = ("alembic", "sqlalchemy", "uvicorn.access", "httpx", "httpcore")
+"""Loggers of others that say too much below a warning."""
+
+
+class Short(logging.Formatter):
+    """`19:17:31 promoter: what happened`"""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As logging has it."""
+        at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        text = f"{at} {_part(record)}: {level}{record.getMessage()}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+class Json(logging.Formatter):
+    """One object per line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As logging has it."""
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "part": _part(record),
+            "message": record.getMessage(),
+            **({"trace": self.formatException(record.exc_info)} if record.exc_info else {}),
+        }
+        return orjson.dumps(line).decode()
+
+
+def _part(record: logging.LogRecord) -> str:
+    return record.name.partition(".")[0].removeprefix("ownstack_")
+
+
+def set_up(*, json: bool, level: int = logging.INFO) -> None:
+    """Send all that is logged to stderr, from `level` on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Json() if json else Short())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in _LOUD:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
