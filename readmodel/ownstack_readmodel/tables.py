@@ -145,8 +145,6 @@ ROLLOUTS = Table(
     Column("message", Text),
     Column("stacks", Text, nullable=False, info=JSON),
     Column("results", Text, info=JSON),
-    Column("open_stacks", Integer, nullable=False),
-    Column("open_postdeploys", Integer, nullable=False),
     Index("rm_rollouts_by_opening", "team", "opened"),
     Index("rm_rollouts_by_app", "team", "app", "opened"),
     Index("rm_rollouts_by_kind", "team", "kind", "opened"),
@@ -154,6 +152,17 @@ ROLLOUTS = Table(
     Index("rm_rollouts_by_kind_status", "team", "kind", "status", "opened"),
 )
 """`opened`: the sequence at which it was opened. `results`: as its end recorded them, for good."""
+
+PROGRESS = Table(
+    "rm_progress",
+    METADATA,
+    Column("team", NAME, primary_key=True),
+    Column("rollout", ID, primary_key=True),
+    Column("stacks", Integer, nullable=False),
+    Column("postdeploys", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many stacks and post-deploy scripts of a rollout are under way; apart from the rollout, whose row is large."""
 
 DEPLOYMENTS = Table(
     "rm_deployments",

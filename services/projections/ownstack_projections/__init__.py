@@ -1,0 +1,1 @@
+"""History → read model: what each fact does to the rows that queries read."""

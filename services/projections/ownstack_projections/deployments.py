@@ -1,0 +1,187 @@
+"""Deployments: asked for, granted, phase by phase to their end; and tried again."""
+
+from __future__ import annotations
+
+from ownstack_contracts.jobs import (
+    JobGranted,
+    LeaseLapsed,
+    LeaseReturned,
+    ReleaseTaskStarted,
+    ReleaseTaskSucceeded,
+    RestartStarted,
+    RunReport,
+    StackDeployCancelled,
+    StackDeployExpired,
+    StackDeployFailed,
+    StackDeployRequested,
+    StackDeploySkipped,
+    StackDeploySucceeded,
+    StackDeployUnchanged,
+)
+
+from ownstack_projections import phases
+from ownstack_projections.commands import opens
+from ownstack_projections.dispatch import projects
+from ownstack_projections.facts import Stamp
+from ownstack_projections.live import see
+from ownstack_projections.progress import less, more
+from ownstack_projections.rows import AttemptRow
+from ownstack_projections.tables import Rows
+
+SENTENCES = {
+    "waiting": "No deployer began before the waiting deadline.",
+    "running": "It did not end before the running deadline.",
+}
+
+
+@projects(StackDeployRequested)
+def deploy_requested(rows: Rows, fact: StackDeployRequested, stamp: Stamp) -> None:
+    deployment = rows.deployments.edit(stamp.team, fact.rollout, fact.stack)
+    deployment.attempt, deployment.state, deployment.code, deployment.at = fact.attempt, "asked", None, None
+    rows.attempts.put(
+        AttemptRow(
+            team=stamp.team,
+            rollout=fact.rollout,
+            stack=fact.stack,
+            attempt=fact.attempt,
+            job=fact.job,
+            asked=stamp.sequence,
+            state="asked",
+            asked_at=stamp.at,
+            granted_at=None,
+            ended_at=None,
+            runs=0,
+            lapses=0,
+            run=None,
+            generation=fact.generation,
+            phases=[],
+        )
+    )
+    _latest(rows, stamp.team, fact.app, fact.stack, fact.deployment)
+    if fact.attempt > 1:
+        more(rows, stamp.team, fact.rollout, fact.app, stacks=1)
+        opens(rows, stamp, fact.rollout)
+
+
+def _latest(rows: Rows, team: str, app: str, stack: str, deployment: str) -> None:
+    if rows.app_stacks.find(team, app, stack) is not None:
+        rows.app_stacks.edit(team, app, stack).deployment = deployment
+
+
+@projects(StackDeployUnchanged)
+def stack_unchanged(rows: Rows, fact: StackDeployUnchanged, stamp: Stamp) -> None:
+    deployment = rows.deployments.edit(stamp.team, fact.rollout, fact.stack)
+    deployment.state, deployment.at = "unchanged", stamp.at
+    held = rows.app_stacks.find(stamp.team, fact.app, fact.stack)
+    if held is not None and held.status == "live":
+        rows.app_stacks.edit(stamp.team, fact.app, fact.stack).release = fact.release
+    _latest(rows, stamp.team, fact.app, fact.stack, fact.deployment)
+    less(rows, stamp.team, fact.rollout, stacks=1)
+
+
+@projects(StackDeploySkipped)
+def stack_skipped(rows: Rows, fact: StackDeploySkipped, stamp: Stamp) -> None:
+    deployment = rows.deployments.edit(stamp.team, fact.rollout, fact.stack)
+    deployment.state, deployment.code, deployment.at = "skipped", fact.code, stamp.at
+    less(rows, stamp.team, fact.rollout, stacks=1)
+
+
+def attempt_at(rows: Rows, team: str, job: str, stack: str) -> AttemptRow | None:
+    """The attempt that a job is, to be read only; None if the job is none. Its id is `<rollout>.<stack>.<attempt>`."""
+    deployment, _, number = job.rpartition(".")
+    if not deployment.endswith(f".{stack}") or not number.isdigit():
+        return None
+    return rows.attempts.find(team, deployment[: -len(stack) - 1], stack, int(number))
+
+
+def _open_attempt(rows: Rows, team: str, job: str, stack: str) -> AttemptRow | None:
+    """The attempt, to be changed, if it has not ended: what comes later changes nothing any more."""
+    found = attempt_at(rows, team, job, stack)
+    if found is None or found.ended_at is not None:
+        return None
+    return rows.attempts.edit(team, found.rollout, found.stack, found.attempt)
+
+
+@projects(JobGranted)
+def granted(rows: Rows, fact: JobGranted, stamp: Stamp) -> None:
+    attempt = _open_attempt(rows, stamp.team, fact.job, fact.stack) if fact.kind == "deploy" else None
+    if attempt is None:
+        return
+    attempt.state, attempt.run, attempt.runs = "granted", fact.run, attempt.runs + 1
+    if attempt.granted_at is None:
+        attempt.granted_at = stamp.at
+
+
+@projects(LeaseReturned)
+def lease_returned(rows: Rows, fact: LeaseReturned, stamp: Stamp) -> None:
+    if (attempt := _open_attempt(rows, stamp.team, fact.job, fact.stack)) is not None:
+        attempt.state = "asked"
+
+
+@projects(LeaseLapsed)
+def lease_lapsed(rows: Rows, fact: LeaseLapsed, stamp: Stamp) -> None:
+    if (attempt := _open_attempt(rows, stamp.team, fact.job, fact.stack)) is not None:
+        attempt.state, attempt.lapses = "asked", attempt.lapses + 1
+        phases.end_all(attempt.phases, stamp.at, "unknown")
+
+
+@projects(ReleaseTaskStarted)
+def release_task_started(rows: Rows, fact: ReleaseTaskStarted, stamp: Stamp) -> None:
+    _begin(rows, fact, stamp, "release-task")
+
+
+@projects(RestartStarted)
+def restart_started(rows: Rows, fact: RestartStarted, stamp: Stamp) -> None:
+    _begin(rows, fact, stamp, "restart")
+
+
+def _begin(rows: Rows, fact: RunReport, stamp: Stamp, phase: str) -> None:
+    if (attempt := _open_attempt(rows, stamp.team, fact.job, fact.stack)) is not None:
+        attempt.state = phase
+        phases.begin(attempt.phases, phase, stamp.at)
+
+
+@projects(ReleaseTaskSucceeded)
+def release_task_succeeded(rows: Rows, fact: ReleaseTaskSucceeded, stamp: Stamp) -> None:
+    if (attempt := _open_attempt(rows, stamp.team, fact.job, fact.stack)) is not None:
+        phases.end(attempt.phases, "release-task", stamp.at, "succeeded")
+
+
+@projects(StackDeploySucceeded)
+def stack_deploy_succeeded(rows: Rows, fact: StackDeploySucceeded, stamp: Stamp) -> None:
+    attempt = _end(rows, fact.job, fact.stack, stamp, "succeeded")
+    phases.succeeded(attempt.phases, stamp.at)
+    see(rows, stamp, fact.app, fact.stack, fact.live, attempt.asked)
+
+
+@projects(StackDeployFailed)
+def stack_deploy_failed(rows: Rows, fact: StackDeployFailed, stamp: Stamp) -> None:
+    attempt = _end(rows, fact.job, fact.stack, stamp, "failed", fact.code, fact.message)
+    phases.failed(attempt.phases, fact.phase, stamp.at)
+    if fact.live is not None:
+        see(rows, stamp, fact.app, fact.stack, fact.live, attempt.asked)
+
+
+@projects(StackDeployExpired)
+def stack_deploy_expired(rows: Rows, fact: StackDeployExpired, stamp: Stamp) -> None:
+    code, message = f"{fact.deadline}-deadline", SENTENCES[fact.deadline]
+    attempt = _end(rows, fact.job, fact.stack, stamp, "expired", code, message)
+    phases.end_all(attempt.phases, stamp.at, "unknown")
+
+
+@projects(StackDeployCancelled)
+def stack_deploy_cancelled(rows: Rows, fact: StackDeployCancelled, stamp: Stamp) -> None:
+    _end(rows, fact.job, fact.stack, stamp, "cancelled")
+
+
+def _end(
+    rows: Rows, job: str, stack: str, stamp: Stamp, state: str, code: str | None = None, message: str | None = None
+) -> AttemptRow:
+    """Raises KeyError if there is no such attempt under way."""
+    attempt = _open_attempt(rows, stamp.team, job, stack)
+    if attempt is None:
+        raise KeyError(f"no attempt under way is {job}")
+    attempt.state, attempt.ended_at = state, stamp.at
+    attempt.code, attempt.message = code, message
+    less(rows, stamp.team, attempt.rollout, stacks=1)
+    return attempt

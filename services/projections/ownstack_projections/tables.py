@@ -1,0 +1,120 @@
+"""All rows that facts change, with the look-ups that handlers share."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from ownstack_readmodel.model import ReadModel
+from ownstack_readmodel.tables import (
+    APP_STACKS,
+    APPS,
+    ATTEMPTS,
+    COMMANDS,
+    DEPLOYMENTS,
+    HISTORY,
+    PIPELINES,
+    POSTDEPLOYS,
+    PROGRESS,
+    RELEASES,
+    ROLLOUTS,
+    STACKS,
+    TEAMS,
+)
+from sqlalchemy import Connection
+
+from ownstack_projections import sql
+from ownstack_projections.rows import (
+    AppRow,
+    AppStackRow,
+    AttemptRow,
+    CommandRow,
+    DeploymentRow,
+    PipelineRow,
+    PostdeployRow,
+    ProgressRow,
+    ReleaseRow,
+    RolloutRow,
+    StackRow,
+    TeamRow,
+)
+from ownstack_projections.store import Store
+
+
+class _Reader:
+    """A connection that is opened when the first row is looked for, and closed with the batch."""
+
+    def __init__(self, readmodel: ReadModel) -> None:
+        self._readmodel = readmodel
+        self._stack = ExitStack()
+        self._connection: Connection | None = None
+
+    def __call__(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._stack.enter_context(self._readmodel.reading())
+        return self._connection
+
+    def close(self) -> None:
+        self._connection = None
+        self._stack.close()
+
+
+class Rows:
+    """The tables of the read model. `suffix`: of their names, while they are built anew beside the live ones."""
+
+    def __init__(self, readmodel: ReadModel, suffix: str = "") -> None:
+        load = self._reader = _Reader(readmodel)
+        self.teams = Store(TEAMS, TeamRow, suffix, load)
+        self.stacks = Store(STACKS, StackRow, suffix, load)
+        self.apps = Store(APPS, AppRow, suffix, load)
+        self.app_stacks = Store(APP_STACKS, AppStackRow, suffix, load)
+        self.pipelines = Store(PIPELINES, PipelineRow, suffix, load)
+        self.releases = Store(RELEASES, ReleaseRow, suffix, load)
+        self.rollouts = Store(ROLLOUTS, RolloutRow, suffix, load, lambda row: row.ended_at is not None)
+        self.progress = Store(PROGRESS, ProgressRow, suffix, load)
+        self.deployments = Store(DEPLOYMENTS, DeploymentRow, suffix, load, lambda row: row.state != "pending")
+        self.attempts = Store(ATTEMPTS, AttemptRow, suffix, load, lambda row: row.ended_at is not None)
+        self.postdeploys = Store(POSTDEPLOYS, PostdeployRow, suffix, load, lambda row: row.ended_at is not None)
+        self.commands = Store(COMMANDS, CommandRow, suffix, load, lambda _: True)
+        self.history: list[tuple[Any, ...]] = []
+        self._history_name = HISTORY.name + suffix
+        self._stores: tuple[Store[Any], ...] = (
+            self.teams,
+            self.stacks,
+            self.apps,
+            self.app_stacks,
+            self.pipelines,
+            self.releases,
+            self.rollouts,
+            self.progress,
+            self.deployments,
+            self.attempts,
+            self.postdeploys,
+            self.commands,
+        )
+
+    def end_reading(self) -> None:
+        """The batch is folded: let go of the connection that rows were looked up on."""
+        self._reader.close()
+
+    def flush(self, connection: Connection) -> None:
+        """Write all that has changed."""
+        sql.insert(connection, HISTORY, self._history_name, self.history)
+        for store in self._stores:
+            store.flush(connection)
+
+    def settle(self) -> None:
+        """It is committed."""
+        self.history.clear()
+        for store in self._stores:
+            store.settle()
+
+    def forget(self) -> None:
+        """It was not committed, or others may have written: look everything up again."""
+        self.history.clear()
+        for store in self._stores:
+            store.forget()
+
+    def __len__(self) -> int:
+        """How many rows are kept in memory."""
+        return sum(len(store) for store in self._stores)
