@@ -94,9 +94,9 @@ def test_a_server_that_goes_away_is_given_up_after_a_while(client: Client, fake:
 
 
 def test_a_server_that_is_not_there_is_said_at_once(clock: Clock) -> None:
-    with closing(Client(Profile("x", "http://127.0.0.1:1", None), pause=clock.pause)) as client:
-        with pytest.raises(Failure, match="does not answer") as found:
-            client.command("POST", "/stacks", {})
+    client = Client(Profile("x", "http://127.0.0.1:1", None), pause=clock.pause)
+    with closing(client), pytest.raises(Failure, match="does not answer") as found:
+        client.command("POST", "/stacks", {})
     assert (found.value.code, clock.now) == ("unreachable", 0.0)
 
 
