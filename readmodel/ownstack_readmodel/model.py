@@ -10,6 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from ownstack_contracts.topics import HISTORY
 from ownstack_readmodel.changes import LocalChanges
 from ownstack_readmodel.queries import (
     apps,
@@ -211,7 +212,7 @@ class ReadModel:
         """The cursor of the latest log line of the app; 0 if there is none."""
         return await self.query(logs.last_line, team, app)
 
-    async def positions(self, topic: str) -> dict[int, int]:
+    async def positions(self, topic: str = HISTORY.name) -> dict[int, int]:
         """How far the model has come: per partition of the history, or of the logs, the offset that comes next."""
         return await self.query(positions.positions, topic)
 

@@ -11,7 +11,6 @@ from ownstack_contracts.apps import (
     ReleaseCreated,
 )
 from ownstack_contracts.names import digest_of
-
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp
 from ownstack_projections.rows import AppRow, AppStackRow, ReleaseRow

@@ -6,7 +6,6 @@ from ownstack_contracts.catalog import COMMAND_TYPES
 from ownstack_contracts.message import Message
 from ownstack_contracts.promotions import PromotionCancelRequested
 from ownstack_contracts.rejections import CommandRejected
-
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Fact, Stamp
 from ownstack_projections.rows import CommandRow
@@ -23,9 +22,7 @@ def note(rows: Rows, fact: Fact) -> str | None:
     if kind not in _ADMITTED or stamp.command is None:
         return None
     rows.commands.put(
-        CommandRow(
-            stamp.team, stamp.command, kind.type_name(), stamp.actor, stamp.at, "admitted", stamp.sequence
-        )
+        CommandRow(stamp.team, stamp.command, kind.type_name(), stamp.actor, stamp.at, "admitted", stamp.sequence)
     )
     return stamp.command
 

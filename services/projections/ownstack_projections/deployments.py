@@ -18,7 +18,6 @@ from ownstack_contracts.jobs import (
     StackDeploySucceeded,
     StackDeployUnchanged,
 )
-
 from ownstack_projections import phases
 from ownstack_projections.commands import opens
 from ownstack_projections.dispatch import projects

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ownstack_contracts.message import Message
-
 from ownstack_projections.facts import Fact, Stamp
 from ownstack_projections.stopped import FactNotProjected
 from ownstack_projections.tables import Rows

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
+from pydantic import ValidationError
+
 from ownstack_bus.port import Record
 from ownstack_contracts.catalog import HISTORY_TYPES
 from ownstack_contracts.envelope import milliseconds, schema_of
 from ownstack_contracts.history import hash_of
 from ownstack_contracts.message import Message
 from ownstack_contracts.topics import COMMANDS
-from pydantic import ValidationError
-
 from ownstack_projections.stopped import FactUnknown, HistoryDamaged, ProjectionStopped
 
-_SCHEMAS: Mapping[str, str] = MappingProxyType({name: schema_of(kind) for name, kind in HISTORY_TYPES.items()})
+
+class _Kind(NamedTuple):
+    """How a type is read: its validator is called without pydantic's wrapper, since every fact passes here."""
+
+    schema: str
+    read: Callable[[object], Message]
+
+
+_KINDS: Mapping[str, _Kind] = MappingProxyType(
+    {name: _Kind(schema_of(kind), kind.__pydantic_validator__.validate_python) for name, kind in HISTORY_TYPES.items()}
+)
 _FROM_COMMANDS = f"{COMMANDS.name}/"
 
 
@@ -50,30 +61,30 @@ def read(record: Record) -> Fact:
     """Read a record of the history. Raises HistoryDamaged or FactUnknown, with the place of the record."""
     try:
         raw = orjson.loads(record.value)
-        _check_known(record, raw)
-        if hash_of(raw) != raw["hash"]:
+        kind = _KINDS.get(raw["type"])
+        if kind is None or raw.get("dataschema", kind.schema) != kind.schema:
+            raise _unknown(record, raw)
+        if not _is_intact(record.value, raw):
             raise _damaged(record, "its hash is not the hash of its content")
-        return _fact(record, raw)
+        return Fact(kind.read(raw["data"]), _stamp(raw), raw["hash"], raw["previoushash"], record.value)
     except ProjectionStopped:
         raise
     except ValidationError as error:
-        raise _damaged(record, f"{error.error_count()} fields are not as its type has them") from error
+        raise _damaged(record, f"{error.error_count()} of its fields are not as its type has them") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(record, f"it is no fact ({error})") from error
+        raise _damaged(record, f"it is no fact ({error!r})") from error
 
 
-def _check_known(record: Record, raw: Mapping[str, Any]) -> None:
-    schema = _SCHEMAS.get(raw["type"])
-    if schema is None or raw.get("dataschema", schema) != schema:
-        raise FactUnknown(
-            "fact-unknown",
-            f"{where(record)} is a {raw['type']} of version {raw.get('dataschema')}, which is not known here. "
-            "Run the release that wrote it, or a newer one; nothing was skipped.",
-        )
+def _is_intact(value: bytes, raw: Mapping[str, Any]) -> bool:
+    """As it was written, the record without its hash is what was hashed; in another form it has to be written again."""
+    sealed: str = raw["hash"]
+    if sha256(value.replace(b'"hash":"%b",' % sealed.encode(), b"", 1)).hexdigest() == sealed:
+        return True
+    return hash_of(raw) == sealed
 
 
-def _fact(record: Record, raw: dict[str, Any]) -> Fact:
-    stamp = Stamp(
+def _stamp(raw: Mapping[str, Any]) -> Stamp:
+    return Stamp(
         team=raw["team"],
         sequence=raw["sequence"],
         at=milliseconds(raw["time"]),
@@ -81,8 +92,6 @@ def _fact(record: Record, raw: dict[str, Any]) -> Fact:
         command=raw.get("causationid") if raw["input"].startswith(_FROM_COMMANDS) else None,
         step=raw["step"],
     )
-    message = HISTORY_TYPES[raw["type"]].model_validate(raw["data"])
-    return Fact(message, stamp, raw["hash"], raw["previoushash"], record.value)
 
 
 def where(record: Record) -> str:
@@ -94,4 +103,12 @@ def _damaged(record: Record, what: str) -> HistoryDamaged:
     return HistoryDamaged(
         "history-damaged",
         f"{where(record)}: {what}. The projection has stopped before it; restore the history from a copy.",
+    )
+
+
+def _unknown(record: Record, raw: Mapping[str, Any]) -> FactUnknown:
+    return FactUnknown(
+        "fact-unknown",
+        f"{where(record)}: a fact {raw['type']!r} of the version {raw.get('dataschema')} is not known here. The "
+        "projection has stopped before it; run the release that wrote it, or a newer one.",
     )

@@ -9,7 +9,6 @@ from ownstack_contracts.message import Message
 from ownstack_contracts.pipelines import PipelineCreated, PipelineRemoved, StageRemoved, StagingAdded
 from ownstack_contracts.promotions import PromotionCancelRequested, PromotionEnd, PromotionOpened
 from ownstack_contracts.rejections import CommandRejected
-
 from ownstack_projections.facts import Fact
 from ownstack_projections.tables import Rows
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ownstack_contracts.apps import NO_CONFIG
 from ownstack_contracts.jobs import JobClosed, Live, StackLookFailed, StackLookRequested, StackObserved
 from ownstack_contracts.names import digest_of
-
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp
 from ownstack_projections.rows import AppStackRow, ReleaseRow

@@ -29,7 +29,7 @@ def end_all(phases: list[Phase], at: int, outcome: str) -> None:
 
 
 def succeeded(phases: list[Phase], at: int) -> None:
-    """The attempt has succeeded: so has its restart, also one of which the outcome was unknown until somebody looked."""
+    """The attempt has succeeded, and so has its restart, even if that was unknown until somebody looked."""
     end_all(phases, at, "succeeded")
     if phases and phases[-1][PHASE] == "restart" and phases[-1][OUTCOME] == "unknown":
         phases[-1][ENDED_AT], phases[-1][OUTCOME] = at, "succeeded"

@@ -10,7 +10,6 @@ from ownstack_contracts.jobs import (
     PostdeploySucceeded,
     PostdeployUnknown,
 )
-
 from ownstack_projections.commands import opens
 from ownstack_projections.deployments import SENTENCES
 from ownstack_projections.dispatch import projects
@@ -22,9 +21,7 @@ from ownstack_projections.tables import Rows
 
 @projects(PostdeployRequested)
 def postdeploy_requested(rows: Rows, fact: PostdeployRequested, stamp: Stamp) -> None:
-    rows.postdeploys.put(
-        PostdeployRow(stamp.team, fact.rollout, fact.stack, fact.attempt, fact.job, "asked", stamp.at)
-    )
+    rows.postdeploys.put(PostdeployRow(stamp.team, fact.rollout, fact.stack, fact.attempt, fact.job, "asked", stamp.at))
     more(rows, stamp.team, fact.rollout, fact.app, postdeploys=1)
     opens(rows, stamp, fact.rollout)
 

@@ -26,7 +26,6 @@ from ownstack_contracts.rollouts import (
     RolloutQueued,
     RolloutStarted,
 )
-
 from ownstack_projections.commands import opens
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp
@@ -107,9 +106,7 @@ def rollout_started(rows: Rows, fact: RolloutStarted, stamp: Stamp) -> None:
     started(rows, stamp.team, fact.rollout, len(fact.stacks))
     for place, stack in enumerate(fact.stacks):
         rows.deployments.put(
-            DeploymentRow(
-                stamp.team, fact.rollout, stack, fact.app, fact.app_id, stamp.sequence, place, fact.release
-            )
+            DeploymentRow(stamp.team, fact.rollout, stack, fact.app, fact.app_id, stamp.sequence, place, fact.release)
         )
 
 

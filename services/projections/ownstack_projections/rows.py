@@ -1,4 +1,4 @@
-"""Rows as handlers change them: a field per column, in the order of the table; JSON columns hold what they stand for."""
+"""Rows as handlers change them: a field per column, in the table's order; JSON columns hold what they stand for."""
 
 from __future__ import annotations
 

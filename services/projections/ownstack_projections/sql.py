@@ -1,17 +1,17 @@
 """Writes many rows with one statement: multi-row VALUES, in a text that SQLite and PostgreSQL both read.
 
-A statement with one row per step would take the interpreter's lock back for each; and SQLAlchemy compiles a statement
-of many rows anew each time. So the text is made here, for a few numbers of rows, and kept.
+A statement of one row is slow beside a busy loop, since each step takes the interpreter's lock back; and SQLAlchemy
+compiles a statement of many rows anew each time. So the text is made here, for a few numbers of rows, and kept. Names
+of tables and columns are our own; values only ever travel as parameters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy import Connection, Table
 
 Values = tuple[Any, ...]
 
@@ -19,76 +19,88 @@ SIZES = (64, 16, 4, 1)
 """Numbers of rows in a statement: few, so that the driver finds them prepared."""
 
 
-def upsert(connection: Connection, table: Table, name: str, rows: Sequence[Values]) -> None:
-    """Insert rows of all columns of `table` into the table called `name`, or put them in the place of those with their keys."""
-    for size, chunk in _chunks(rows):
-        connection.exec_driver_sql(_upsert(connection.dialect, table, name, size), tuple(chain.from_iterable(chunk)))
+class Statements:
+    """The statements about one table. name: of the table in the database, if it is another one of the same columns."""
+
+    def __init__(self, table: Table, name: str | None = None) -> None:
+        self._name = name or table.name
+        self._columns = [str(column.name) for column in table.columns]
+        self._keys = [str(column.name) for column in table.primary_key]
+        self._texts: dict[tuple[str, str, int | tuple[str, ...]], str] = {}
+
+    def upsert(self, connection: Connection, rows: Sequence[Values]) -> None:
+        """Insert whole rows, or put them in the place of those with their keys."""
+        self._write(connection, "upsert", self._upsert, rows)
+
+    def insert(self, connection: Connection, rows: Sequence[Values]) -> None:
+        """Insert whole rows. Raises sqlalchemy.exc.IntegrityError if one is there already."""
+        self._write(connection, "insert", self._insert, rows)
+
+    def insert_new(self, connection: Connection, rows: Sequence[Values]) -> int:
+        """Insert whole rows but those that are there already. Returns how many were not."""
+        return self._write(connection, "insert-new", self._insert_new, rows)
+
+    def insert_new_numbered(self, connection: Connection, rows: Sequence[Values]) -> int:
+        """As `insert_new`; the rows are without their first column, which the database counts."""
+        return self._write(connection, "insert-new-numbered", self._insert_new_numbered, rows)
+
+    def delete(self, connection: Connection, keys: Sequence[Values]) -> None:
+        """Delete the rows with these primary keys."""
+        self._write(connection, "delete", self._delete, keys)
+
+    def select(self, connection: Connection, wanted: Mapping[str, Any]) -> list[Values]:
+        """The whole rows that have these values."""
+        mark, columns = _mark(connection), tuple(wanted)
+        text = self._texts.get(("select", mark, columns))
+        if text is None:
+            where = " AND ".join(f"{column} = {mark}" for column in columns)
+            text = f"SELECT {_listed(self._columns)} FROM {self._name} WHERE {where}"  # noqa: S608 - our own names
+            self._texts["select", mark, columns] = text
+        return [tuple(row) for row in connection.exec_driver_sql(text, tuple(wanted.values()))]
+
+    def _write(self, connection: Connection, verb: str, make: Callable[[str, int], str], rows: Sequence[Values]) -> int:
+        mark, start, written = _mark(connection), 0, 0
+        for size in SIZES:
+            text = self._texts.get((verb, mark, size))
+            if text is None:
+                text = self._texts[verb, mark, size] = make(mark, size)
+            while len(rows) - start >= size:
+                values = tuple(chain.from_iterable(rows[start : start + size]))
+                written += connection.exec_driver_sql(text, values).rowcount
+                start += size
+        return written
+
+    def _insert(self, mark: str, count: int) -> str:
+        return self._insert_of(self._columns, mark, count)
+
+    def _insert_of(self, columns: Sequence[str], mark: str, count: int) -> str:
+        values = _tuples(mark, len(columns), count)
+        return f"INSERT INTO {self._name} ({_listed(columns)}) VALUES {values}"  # noqa: S608 - our own names
+
+    def _upsert(self, mark: str, count: int) -> str:
+        taken = _listed([f"{column} = excluded.{column}" for column in self._columns if column not in self._keys])
+        return f"{self._insert(mark, count)} ON CONFLICT ({_listed(self._keys)}) DO UPDATE SET {taken}"
+
+    def _insert_new(self, mark: str, count: int) -> str:
+        return f"{self._insert(mark, count)} ON CONFLICT DO NOTHING"
+
+    def _insert_new_numbered(self, mark: str, count: int) -> str:
+        return f"{self._insert_of(self._columns[1:], mark, count)} ON CONFLICT DO NOTHING"
+
+    def _delete(self, mark: str, count: int) -> str:
+        keys = _tuples(mark, len(self._keys), count)
+        return f"DELETE FROM {self._name} WHERE ({_listed(self._keys)}) IN (VALUES {keys})"  # noqa: S608 - our own names
 
 
-def insert(connection: Connection, table: Table, name: str, rows: Sequence[Values]) -> None:
-    """Insert rows of all columns. Raises sqlalchemy.exc.IntegrityError if one is there already."""
-    for size, chunk in _chunks(rows):
-        connection.exec_driver_sql(_insert(connection.dialect, table, name, size), tuple(chain.from_iterable(chunk)))
+def _mark(connection: Connection) -> str:
+    """How the driver marks a parameter."""
+    return "?" if connection.dialect.paramstyle == "qmark" else "%s"
 
 
-def delete(connection: Connection, table: Table, name: str, keys: Sequence[Values]) -> None:
-    """Delete the rows with these primary keys."""
-    for size, chunk in _chunks(keys):
-        connection.exec_driver_sql(_delete(connection.dialect, table, name, size), tuple(chain.from_iterable(chunk)))
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
 
 
-def select(connection: Connection, table: Table, name: str, wanted: dict[str, Any]) -> list[Values]:
-    """All columns of the rows that have these values."""
-    text = _select(connection.dialect, table, name, tuple(wanted))
-    return [tuple(row) for row in connection.exec_driver_sql(text, tuple(wanted.values()))]
-
-
-def _chunks(rows: Sequence[Values]) -> Iterator[tuple[int, Sequence[Values]]]:
-    start = 0
-    for size in SIZES:
-        while len(rows) - start >= size:
-            yield size, rows[start : start + size]
-            start += size
-
-
-def _mark(dialect: Dialect) -> str:
-    return "?" if dialect.paramstyle == "qmark" else "%s"
-
-
-def _columns(dialect: Dialect, names: Sequence[str]) -> str:
-    return ", ".join(dialect.identifier_preparer.quote(name) for name in names)
-
-
-def _keys(table: Table) -> list[str]:
-    return [column.name for column in table.primary_key]
-
-
-def _tuples(dialect: Dialect, width: int, count: int) -> str:
-    one = f"({', '.join([_mark(dialect)] * width)})"
+def _tuples(mark: str, width: int, count: int) -> str:
+    one = f"({', '.join([mark] * width)})"
     return ", ".join([one] * count)
-
-
-@lru_cache(maxsize=512)
-def _insert(dialect: Dialect, table: Table, name: str, count: int) -> str:
-    names = table.columns.keys()
-    return f"INSERT INTO {name} ({_columns(dialect, names)}) VALUES {_tuples(dialect, len(names), count)}"
-
-
-@lru_cache(maxsize=512)
-def _upsert(dialect: Dialect, table: Table, name: str, count: int) -> str:
-    keys = _keys(table)
-    rest = [_columns(dialect, [column]) for column in table.columns.keys() if column not in keys]
-    taken = ", ".join(f"{column} = excluded.{column}" for column in rest)
-    return f"{_insert(dialect, table, name, count)} ON CONFLICT ({_columns(dialect, keys)}) DO UPDATE SET {taken}"
-
-
-@lru_cache(maxsize=512)
-def _delete(dialect: Dialect, table: Table, name: str, count: int) -> str:
-    keys = _keys(table)
-    return f"DELETE FROM {name} WHERE ({_columns(dialect, keys)}) IN (VALUES {_tuples(dialect, len(keys), count)})"
-
-
-@lru_cache(maxsize=128)
-def _select(dialect: Dialect, table: Table, name: str, wanted: tuple[str, ...]) -> str:
-    where = " AND ".join(f"{_columns(dialect, [column])} = {_mark(dialect)}" for column in wanted)
-    return f"SELECT {_columns(dialect, table.columns.keys())} FROM {name} WHERE {where}"

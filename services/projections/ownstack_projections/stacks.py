@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ownstack_contracts.stacks import StackAdded, StackRemoved
-
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp
 from ownstack_projections.rows import StackRow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class ProjectionStopped(Exception):  # noqa: N818 - says what happened
+class ProjectionStopped(Exception):
     """The projection can't go on. `code` is stable; the text says what was found, where, and what to do."""
 
     def __init__(self, code: str, message: str) -> None:

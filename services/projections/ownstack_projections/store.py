@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import orjson
 from sqlalchemy import Connection, Table
 
-from ownstack_projections import sql
+from ownstack_projections.sql import Statements
 
 R = TypeVar("R")
 Key = tuple[Any, ...]
@@ -21,13 +21,13 @@ KEPT = 50_000
 
 
 class Store(Generic[R]):
-    """The rows of a table, as a batch of facts leaves them. `settled`: whether a row is done with, so that it need not be kept."""
+    """The rows of a table, as a batch of facts leaves them. `settled`: whether a row need not be kept any longer."""
 
     def __init__(
         self, table: Table, kind: type[R], suffix: str, load: Load, settled: Callable[[R], bool] = lambda _: False
     ) -> None:
-        self._table, self._kind, self._load, self._settled = table, kind, load, settled
-        self._name = table.name + suffix
+        self._name, self._kind, self._load, self._settled = table.name + suffix, kind, load, settled
+        self._statements = Statements(table, self._name)
         self._keys = [column.name for column in table.primary_key]
         self._key_of: Callable[[R], Key] = _tuple_of(self._keys)
         self._values_of: Callable[[R], Key] = _tuple_of(list(table.columns.keys()))
@@ -40,7 +40,7 @@ class Store(Generic[R]):
         try:
             return self._rows[key]
         except KeyError:
-            found = sql.select(self._load(), self._table, self._name, dict(zip(self._keys, key, strict=True)))
+            found = self._statements.select(self._load(), dict(zip(self._keys, key, strict=True)))
             row = self._rows[key] = self._row(found[0]) if found else None
             return row
 
@@ -48,7 +48,7 @@ class Store(Generic[R]):
         """The row with this key, to be changed. Raises KeyError if there is none."""
         row = self.find(*key)
         if row is None:
-            raise KeyError(f"{self._table.name} has no row {key}")
+            raise KeyError(f"{self._name} has no row {key}")
         self._changed[key] = None
         return row
 
@@ -66,7 +66,7 @@ class Store(Generic[R]):
 
     def keys_where(self, **wanted: Any) -> list[Key]:
         """The keys of all rows with these values, also of those that were not written yet."""
-        for values in sql.select(self._load(), self._table, self._name, wanted):
+        for values in self._statements.select(self._load(), wanted):
             row = self._row(values)
             self._rows.setdefault(self._key_of(row), row)
         return [
@@ -80,8 +80,8 @@ class Store(Generic[R]):
         if not self._changed:
             return
         rows = [(key, self._rows[key]) for key in self._changed]
-        sql.delete(connection, self._table, self._name, [key for key, row in rows if row is None])
-        sql.upsert(connection, self._table, self._name, [self._values(row) for _, row in rows if row is not None])
+        self._statements.delete(connection, [key for key, row in rows if row is None])
+        self._statements.upsert(connection, [self._values(row) for _, row in rows if row is not None])
 
     def settle(self) -> None:
         """What has changed is committed: forget what need not be kept."""

@@ -5,6 +5,24 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
+from sqlalchemy import Connection
+
+from ownstack_projections.rows import (
+    AppRow,
+    AppStackRow,
+    AttemptRow,
+    CommandRow,
+    DeploymentRow,
+    PipelineRow,
+    PostdeployRow,
+    ProgressRow,
+    ReleaseRow,
+    RolloutRow,
+    StackRow,
+    TeamRow,
+)
+from ownstack_projections.sql import Statements, Values
+from ownstack_projections.store import Store
 from ownstack_readmodel.model import ReadModel
 from ownstack_readmodel.tables import (
     APP_STACKS,
@@ -21,24 +39,6 @@ from ownstack_readmodel.tables import (
     STACKS,
     TEAMS,
 )
-from sqlalchemy import Connection
-
-from ownstack_projections import sql
-from ownstack_projections.rows import (
-    AppRow,
-    AppStackRow,
-    AttemptRow,
-    CommandRow,
-    DeploymentRow,
-    PipelineRow,
-    PostdeployRow,
-    ProgressRow,
-    ReleaseRow,
-    RolloutRow,
-    StackRow,
-    TeamRow,
-)
-from ownstack_projections.store import Store
 
 
 class _Reader:
@@ -76,8 +76,8 @@ class Rows:
         self.attempts = Store(ATTEMPTS, AttemptRow, suffix, load, lambda row: row.ended_at is not None)
         self.postdeploys = Store(POSTDEPLOYS, PostdeployRow, suffix, load, lambda row: row.ended_at is not None)
         self.commands = Store(COMMANDS, CommandRow, suffix, load, lambda _: True)
-        self.history: list[tuple[Any, ...]] = []
-        self._history_name = HISTORY.name + suffix
+        self.history: list[Values] = []
+        self._history = Statements(HISTORY, HISTORY.name + suffix)
         self._stores: tuple[Store[Any], ...] = (
             self.teams,
             self.stacks,
@@ -99,7 +99,7 @@ class Rows:
 
     def flush(self, connection: Connection) -> None:
         """Write all that has changed."""
-        sql.insert(connection, HISTORY, self._history_name, self.history)
+        self._history.insert(connection, self.history)
         for store in self._stores:
             store.flush(connection)
 

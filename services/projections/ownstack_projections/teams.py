@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ownstack_contracts.teams import TeamCreated
-
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp
 from ownstack_projections.tables import Rows

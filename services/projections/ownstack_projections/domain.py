@@ -1,0 +1,18 @@
+"""All handlers: importing this fills their table."""
+
+from __future__ import annotations
+
+from ownstack_projections import (  # noqa: F401 - each registers its handlers
+    apps,
+    commands,
+    deployments,
+    live,
+    pipelines,
+    postdeploys,
+    rollouts,
+    stacks,
+    teams,
+)
+from ownstack_projections.dispatch import project, projected_types
+
+__all__ = ["project", "projected_types"]

@@ -1,0 +1,111 @@
+"""The sink of the logs: lines as they came, each once, for 30 days. Logs are not history, and are never rebuilt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from sqlalchemy import delete, select
+
+from ownstack_bus.port import Outgoing, Record
+from ownstack_contracts.dead_letters import RawRecord, dead_letter
+from ownstack_contracts.envelope import Unreadable, decode
+from ownstack_contracts.logs import DeploymentLogged
+from ownstack_contracts.topics import DEAD_LETTERS, LOGS
+from ownstack_projections.offsets import Offsets
+from ownstack_projections.sql import Statements, Values
+from ownstack_readmodel import ReadModel
+from ownstack_readmodel.tables import LOG_LINES, LOG_POSITIONS
+
+SLICE = 1_000
+"""So many lines are deleted in one transaction, so that nobody waits for long."""
+
+Publish = Callable[[Sequence[Outgoing]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What a batch comes to."""
+
+    rows: list[Values] = field(default_factory=list)
+    apps: set[tuple[str, str]] = field(default_factory=set)
+    dead: list[Outgoing] = field(default_factory=list)
+
+
+class LogSink:
+    """Stores the lines of deployments; what can't be read is published as a dead letter. executor: of one thread."""
+
+    def __init__(self, publish: Publish, readmodel: ReadModel, executor: Executor) -> None:
+        self._publish, self._readmodel, self._executor = publish, readmodel, executor
+        self._offsets = Offsets(LOG_POSITIONS, LOGS.name)
+        self._statements = Statements(LOG_LINES)
+
+    async def positions(self) -> Mapping[int, int]:
+        """Per partition the offset of the next record wanted."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._load)
+
+    async def apply(self, partition: int, records: Sequence[Record]) -> None:
+        """Store the lines, and the offset after the last record; then tell those who wait for them. Raises Outrun."""
+        loop = asyncio.get_running_loop()
+        batch = await loop.run_in_executor(self._executor, _read, records)
+        if batch.dead:
+            await self._publish(batch.dead)
+        following = records[-1].offset + 1
+        await loop.run_in_executor(self._executor, self._store, partition, following, batch.rows)
+        self._readmodel.changes.lines_stored(batch.apps)
+
+    async def prune(self, before: int) -> int:
+        """Delete the lines that came before a time (ms since the epoch). Returns how many."""
+        deleted, last = 0, SLICE
+        while last == SLICE:
+            last = await asyncio.get_running_loop().run_in_executor(self._executor, self._prune, before)
+            deleted += last
+        return deleted
+
+    def _load(self) -> Mapping[int, int]:
+        with self._readmodel.reading() as connection:
+            return self._offsets.load(connection)
+
+    def _store(self, partition: int, following: int, rows: Sequence[Values]) -> None:
+        with self._readmodel.writing() as connection:
+            self._offsets.advance(connection, partition, following)
+            self._statements.insert_new_numbered(connection, rows)
+        self._offsets.advanced(partition, following)
+
+    def _prune(self, before: int) -> int:
+        """Cursors grow with time, so the oldest lines are found without an index of times."""
+        oldest = select(LOG_LINES.c.cursor, LOG_LINES.c.at).order_by(LOG_LINES.c.cursor).limit(SLICE).subquery()
+        due = select(oldest.c.cursor).where(oldest.c.at < before)
+        with self._readmodel.writing() as connection:
+            return connection.execute(delete(LOG_LINES).where(LOG_LINES.c.cursor.in_(due))).rowcount
+
+
+def _read(records: Sequence[Record]) -> _Batch:
+    batch = _Batch()
+    for record in records:
+        try:
+            team, message = _message(record)
+        except Unreadable as unreadable:
+            batch.dead.append(_dead(record, unreadable))
+            continue
+        about = (team, message.app, message.stack, message.deployment, message.job, message.run, message.phase)
+        lines = enumerate(message.lines, message.number)
+        batch.rows += [(*about, number, record.timestamp, text.replace("\0", "�")) for number, text in lines]
+        batch.apps.add((team, message.app))
+    return batch
+
+
+def _message(record: Record) -> tuple[str, DeploymentLogged]:
+    event = decode(LOGS.name, record.value)
+    if event.envelope.team is None:
+        raise Unreadable("no-team", "A log record says in `team` whose it is.")
+    assert isinstance(event.message, DeploymentLogged)  # the topic has no other type
+    return event.envelope.team, event.message
+
+
+def _dead(record: Record, why: Unreadable) -> Outgoing:
+    raw = RawRecord(record.topic, record.partition, record.offset, record.timestamp, record.key, record.value)
+    letter = dead_letter(raw, why.code, why.reason)
+    return Outgoing(DEAD_LETTERS.name, letter.key, letter.value, headers=letter.headers)

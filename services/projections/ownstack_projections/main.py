@@ -1,0 +1,64 @@
+"""The projections as a service: history and logs in, the read model out. The composition root."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from ownstack_bus.port import Bus
+from ownstack_contracts.topics import HISTORY, LOGS
+from ownstack_projections.logs import LogSink
+from ownstack_projections.rebuild import Rebuilt, rebuild
+from ownstack_projections.settings import Settings
+from ownstack_projections.sink import HistorySink
+from ownstack_readmodel import ReadModel
+
+__all__ = ["Projections", "Settings"]
+
+log = logging.getLogger(__name__)
+
+GROUP = "projections"
+DAY = 24 * 3_600_000
+"""In ms."""
+
+
+class Projections:
+    """Keeps the read model in step with the bus; one at a time."""
+
+    def __init__(self, bus: Bus, readmodel: ReadModel, settings: Settings | None = None) -> None:
+        self._bus, self._readmodel = bus, readmodel
+        self._settings = settings or Settings()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="projections")
+        self.history = HistorySink(readmodel, self._worker, readmodel.changes)
+        self.logs = LogSink(bus.publish, readmodel, self._worker)
+
+    async def run(self) -> None:
+        """Project until cancelled. Raises ProjectionStopped when it can't go on, and BusError."""
+        try:
+            await self._project()
+        finally:
+            self._worker.shutdown()  # what is being written is finished
+
+    async def _project(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._bus.project(HISTORY.name, GROUP, self.history))
+                group.create_task(self._bus.project(LOGS.name, GROUP, self.logs))
+                group.create_task(self._prune())
+        except ExceptionGroup as failures:
+            for failure in failures.exceptions:
+                log.error("the projections stop: %s", failure)
+            raise failures.exceptions[0] from failures
+
+    async def _prune(self) -> None:
+        while True:
+            pruned = await self.logs.prune(int(time.time() * 1_000) - self._settings.log_days * DAY)
+            if pruned:
+                log.info("%d old log lines are deleted", pruned)
+            await asyncio.sleep(self._settings.prune_every)
+
+    async def rebuild(self) -> Rebuilt:
+        """Build the read model anew beside the live one, and put it in its place, while all goes on."""
+        return await rebuild(self._bus, self._readmodel, self.history)

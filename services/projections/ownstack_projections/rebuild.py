@@ -1,0 +1,96 @@
+"""Builds the read model anew from the history, in tables beside the live ones; then exchanges them in one transaction.
+
+The live tables serve, and are kept in step, until then. What an interrupted rebuild leaves is dropped by the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+from ownstack_bus.port import At, Bus, Record
+from ownstack_contracts.topics import HISTORY
+from ownstack_projections.sink import HistorySink
+from ownstack_readmodel import ReadModel
+from ownstack_readmodel.shadows import Shadows
+
+log = logging.getLogger(__name__)
+
+BATCH = 1_000
+"""So many records are folded at once: the lock on the file is held for some tens of milliseconds."""
+CLOSE = 2_000
+"""The live projection is held up only once the new tables are that many records from where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """How many facts were folded, and how long it took, in seconds."""
+
+    facts: int
+    seconds: float
+
+    @property
+    def per_second(self) -> float:
+        """Facts per second."""
+        return self.facts / self.seconds if self.seconds else 0.0
+
+
+async def rebuild(bus: Bus, readmodel: ReadModel, live: HistorySink | None = None) -> Rebuilt:
+    """Build all tables but those of the logs anew, and put them in the place of the live ones, while queries go on.
+
+    live: the sink that feeds the live tables, if it runs in this process; it is held up for the moment of the exchange.
+    Raises ProjectionStopped if the history can't be folded; the live tables stay as they were then.
+    """
+    worker = ThreadPoolExecutor(1, thread_name_prefix="rebuild")
+    shadows = Shadows(readmodel, secrets.token_hex(4))
+    try:
+        return await _rebuild(bus, readmodel, live, shadows, worker)
+    finally:
+        await _in(worker, shadows.drop)
+        worker.shutdown()
+
+
+async def _rebuild(
+    bus: Bus, readmodel: ReadModel, live: HistorySink | None, shadows: Shadows, worker: ThreadPoolExecutor
+) -> Rebuilt:
+    started = time.monotonic()
+    await _in(worker, shadows.create)
+    sink = HistorySink(readmodel, worker, None, shadows.suffix)
+    while await _catch_up(bus, sink, await _ends(bus)) > CLOSE:
+        log.info("%d facts are folded", sink.counts.facts)
+    async with live.paused() if live is not None else nullcontext():
+        await _catch_up(bus, sink, await readmodel.positions(HISTORY.name))
+        await _in(worker, shadows.exchange)
+    return Rebuilt(sink.counts.facts, time.monotonic() - started)
+
+
+async def _in(worker: ThreadPoolExecutor, work: Callable[[], None]) -> None:
+    await asyncio.get_running_loop().run_in_executor(worker, work)
+
+
+async def _ends(bus: Bus) -> Mapping[int, int]:
+    return {p: await bus.end(HISTORY.name, p) for p in range(await bus.partitions(HISTORY.name))}
+
+
+async def _catch_up(bus: Bus, sink: HistorySink, ends: Mapping[int, int]) -> int:
+    """Fold each partition up to its end. Returns how many records that were."""
+    positions = await sink.positions()
+    folded = 0
+    for partition, end in ends.items():
+        start = At(offset=positions.get(partition, 0))
+        batch: list[Record] = []
+        async for record in bus.read(HISTORY.name, partition, start, end):
+            batch.append(record)
+            if len(batch) == BATCH:
+                await sink.apply(partition, batch)
+                folded, batch = folded + len(batch), []
+        if batch:
+            await sink.apply(partition, batch)
+            folded += len(batch)
+    return folded
