@@ -1,0 +1,109 @@
+"""Output: for people, for files, for programs."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from tests.unit.cli.fake import TOKEN, Fake, page
+
+from ownstack.exits import Exit, Failure
+from ownstack.output import Output, safe, span, table
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain ☃", "plain ☃"),
+        ("a\tb", "a\tb"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\rb\n", "a\\rb\\n"),
+        ("\x9b", "\\x9b"),
+    ],
+)
+def test_control_characters_are_shown_not_obeyed(text: str, shown: str) -> None:
+    assert safe(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "text"), [(0, 900, "0.9s"), (0, 61_000, "1m01s"), (5, None, None), (None, 5, None), (9, 5, "0.0s")]
+)
+def test_spans_are_short(start: int | None, end: int | None, text: str | None) -> None:
+    assert span(start, end) == text
+
+
+def test_a_narrow_terminal_wraps_and_cuts_nothing() -> None:
+    file = io.StringIO()
+    Console(file=file, width=24).print(table(("APP", "LIVE"), [("shop-staging", "deployed v12 abcdefg")]))
+    printed = file.getvalue()
+    assert max(len(line) for line in printed.splitlines()) <= 24
+    assert sorted("".join(printed.split())) == sorted("APPLIVEshop-stagingdeployedv12abcdefg")
+
+
+def test_a_failure_says_its_code_in_json_and_its_hint_to_people(capsys: pytest.CaptureFixture[str]) -> None:
+    failure = Failure("a-code", "A sentence.", hint="Do this.", exit_code=Exit.REJECTED)
+    Output(json=False).fail(failure)
+    Output(json=True).fail(failure)
+    plain, json = capsys.readouterr().err.rstrip("\n").rsplit("\n", 1)
+    assert plain == "error: A sentence.\nhint: Do this."
+    assert json == '{"error":{"code":"a-code","message":"A sentence.","hint":"Do this.","exit":3}}'
+
+
+def on_a_terminal(arguments: list[str], environment: dict[str, str]) -> str:
+    """What a command prints on a terminal."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "ownstack.main", *arguments]
+    with subprocess.Popen(
+        command, stdout=theirs, stderr=theirs, stdin=theirs, env={**os.environ, **environment}
+    ) as run:
+        os.close(theirs)
+        printed = b""
+        while part := _read(ours):
+            printed += part
+        run.wait()
+    os.close(ours)
+    return printed.decode()
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65_536)
+    except OSError:  # Linux says EIO when the other side of a terminal is gone
+        return b""
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_colours_are_for_terminals_that_want_them(fake: Fake, no_color: str, *, coloured: bool) -> None:
+    told = on_a_terminal(["app", "info", "x"], {"TERM": "xterm-256color", "NO_COLOR": no_color})
+    assert ("\x1b[1;31m" in told, "error: " in told) == (coloured, True)
+
+
+def test_whoever_stops_reading_ends_it_quietly(fake: Fake) -> None:
+    app = {"name": "x" * 50, "summary": "s", "stacks": [], "pipeline": None}
+    fake.on("GET", "/apps", page(*[app] * 5_000))
+    command = f"'{sys.executable}' -m ownstack.main app list --json | head -c 10"
+    environment = {**os.environ, "OWNSTACK_URL": fake.url, "OWNSTACK_TOKEN": TOKEN}
+    ended = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, env=environment, check=False)
+    assert ended.stderr == ""
+
+
+def test_the_base_installation_starts_without_any_service(tmp_path: Path, run_alone: Callable[[str], str]) -> None:
+    loaded = run_alone("import ownstack.main; ownstack.main.assemble(); import sys; print(*sys.modules)").split()
+    ours = {name.partition(".")[0] for name in loaded if name.startswith("ownstack")}
+    assert ours <= {"ownstack", "ownstack_contracts"}
+    assert not {"sqlalchemy", "fastapi", "uvicorn", "alembic", "pydantic_settings"} & set(loaded)
+
+
+@pytest.fixture
+def run_alone() -> Callable[[str], str]:
+    def run(code: str) -> str:
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    return run

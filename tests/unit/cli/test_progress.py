@@ -1,0 +1,109 @@
+"""Progress: what the facts make of the rows, and how the rows are drawn."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+from tests.unit.cli.test_commands import rollout
+
+from ownstack.progress import LOOKING, Progress, Row, of_jobs, of_rollout
+from ownstack.watching import Board
+
+
+def states(progress: Progress) -> dict[str, str]:
+    return {name: row.state for name, row in progress.rows.items()}
+
+
+def job(stack: str, **more: Any) -> dict[str, Any]:
+    return {"stack": stack, "job": f"c1.{stack}.1", **more}
+
+
+def test_a_stack_goes_from_phase_to_phase() -> None:
+    progress = of_rollout(rollout())
+    seen = []
+    for kind in ("StackDeployRequested", "JobGranted", "ReleaseTaskStarted", "RestartStarted", "StackDeploySucceeded"):
+        progress.apply(kind, job("eu-1"), 1)
+        seen.append(progress.rows["eu-1"].state)
+    assert seen == ["asked", "granted", "release-task", "restart", "succeeded"]
+
+
+def test_it_ends_with_the_fact_that_ends_the_rollout_and_no_other() -> None:
+    progress = of_rollout(rollout())
+    progress.apply("PromotionSucceeded", {"promotion": "c2"}, 1)
+    progress.apply("StackDeploySucceeded", job("eu-1"), 1)
+    assert not progress.ended
+    progress.apply("PromotionFailed", {"promotion": "c1"}, 1)
+    assert progress.ended
+
+
+def test_a_rollout_whose_id_begins_like_another_is_another() -> None:
+    progress = of_rollout(rollout())
+    assert progress.apply("ReleaseTaskStarted", {"stack": "eu-1", "job": "c12.eu-1.1"}, 1) is None
+
+
+def test_a_queued_one_says_what_it_waits_for_until_it_starts() -> None:
+    progress = of_rollout(rollout("queued", behind="c0"))
+    assert progress.note == "waits for c0, which is under way"
+    progress.apply("RolloutStarted", {"rollout": "c1"}, 1)
+    assert progress.note is None
+
+
+def test_a_lost_deployer_is_told() -> None:
+    progress = of_rollout(rollout())
+    progress.apply("RestartStarted", job("eu-1"), 1)
+    progress.apply("LeaseLapsed", job("eu-1"), 2)
+    assert progress.rows["eu-1"].words == "waiting for a deployer: its deployer was lost; another will look first"
+
+
+def test_a_lease_that_lapses_late_does_not_take_a_success_back() -> None:
+    progress = of_rollout(rollout())
+    progress.apply("StackDeploySucceeded", job("eu-1"), 1)
+    progress.apply("LeaseLapsed", job("eu-1"), 2)
+    assert progress.rows["eu-1"].state == "succeeded"
+
+
+def test_jobs_end_when_each_has() -> None:
+    progress = of_jobs("", [("a", "j1"), ("b", "j2")], LOOKING)
+    progress.apply("StackObserved", {"stack": "a", "job": "j1", "live": None}, 1)
+    assert not progress.ended
+    progress.apply("StackLookFailed", {"stack": "b", "job": "j2", "code": "c", "message": "m"}, 1)
+    assert (progress.ended, states(progress)) == (True, {"a": "succeeded", "b": "failed"})
+
+
+def drawn(rows: list[Row], *, width: int = 80, height: int = 24) -> list[str]:
+    progress = Progress("title", {row.stack: row for row in rows}, lambda _: True)
+    file = io.StringIO()
+    console = Console(file=file, width=width, height=height, force_terminal=True, color_system=None)
+    console.print(Board(progress, now=lambda: 10.0))
+    return file.getvalue().splitlines()
+
+
+def test_a_row_says_its_stack_its_state_and_for_how_long() -> None:
+    first, second, last = drawn(
+        [Row("eu-1", "restart", 9_000, 7_500), Row("us-1", "failed", 5_000, 2_000, "No space left.")]
+    )
+    assert first.split() == ["⠋", "eu-1", "restarting", "2.5s"]
+    assert second.split() == ["✗", "us-1", "failed:", "No", "space", "left.", "3.0s"]
+    assert last == "0 of 2 done, 1 not"
+
+
+def test_more_rows_than_the_terminal_is_high_show_what_matters() -> None:
+    rows = [Row(f"s{n}", "succeeded") for n in range(100)]
+    rows[50].state, rows[99].state = "failed", "restart"
+    lines = drawn(rows, height=10)
+    assert len(lines) <= 9
+    assert [line.split()[1] for line in lines[:2]] == ["s50", "s99"]
+    assert lines[-1] == "98 of 100 done, 1 not"
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_no_line_is_longer_than_the_terminal_is_wide(width: int) -> None:
+    long = Row("a-stack-with-a-name-of-some-length", "failed", 1, 1, "words " * 40)
+    assert max(len(line) for line in drawn([long], width=width)) <= width
+
+
+def test_what_a_stack_says_can_not_move_the_cursor() -> None:
+    assert "\x1b" not in "".join(drawn([Row("a", "failed", 1, 1, "\x1b[2Jgone")]))
