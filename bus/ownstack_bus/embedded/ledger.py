@@ -76,17 +76,20 @@ class Ledger:
         self._starts = {state.id: state.start for state in states}
         self._progress: dict[tuple[str, int], Progress] = {}
 
-    def write(self, submissions: Sequence[Submission]) -> Commit:
-        """Commit these together.
-
-        Raises sqlite3.Error: nothing was committed, and `roll_back` is to be called.
-        """
+    def draft(self, submissions: Sequence[Submission]) -> Commit:
+        """What is to be written to commit these together; `write` or `roll_back` comes next."""
         commit = Commit()
         self._append(commit, submissions)
         self._advance(commit, submissions)
+        return commit
+
+    def write(self, commit: Commit) -> None:
+        """Commit a draft.
+
+        Raises sqlite3.Error: nothing was committed, and `roll_back` is to be called.
+        """
         self._insert(commit.rows)
         self._ends |= commit.ends
-        return commit
 
     def roll_back(self) -> None:
         """A commit failed. What it would have made of the progress is in memory only: it is read again when needed."""

@@ -157,8 +157,9 @@ class Writer:
         if not submissions:
             return
         try:
+            commit = self._ledger.draft(submissions)
             with self._write_lock:
-                commit = self._ledger.write(submissions)
+                self._ledger.write(commit)
         except Exception as failure:
             self._failed(submissions, self._error(failure))
         else:
