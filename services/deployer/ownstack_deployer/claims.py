@@ -1,0 +1,76 @@
+"""Claims: how a run asks to be granted a job, and asks again until it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ownstack_contracts.jobs import JobClaimed, JobClosed, JobGranted, LeaseReturned
+from ownstack_deployer.clock import Clock
+from ownstack_deployer.desk import Desk, Reply, Request
+from ownstack_deployer.runs import Say
+
+
+class Revoked(Exception):
+    """The key has gone to another deployer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A grant. `since` on the clock: from when its lease counts. `seconds`: how long it may run from `received` on."""
+
+    grant: JobGranted
+    since: float
+    until: float
+
+
+class Claimant:
+    """Claims one job for one run. deployer: how this one is called; every: seconds after which it claims again."""
+
+    def __init__(self, request: Request, run: str, say: Say, clock: Clock, *, deployer: str, every: float) -> None:
+        self._request = request
+        self._run = run
+        self._say = say
+        self._clock = clock
+        self._deployer = deployer
+        self._every = every
+        self._sent: list[tuple[float, asyncio.Event]] = []
+
+    async def claim(self, desk: Desk) -> Granted | None:
+        """Claim until answered. Returns None when the job is closed.
+
+        Raises Revoked. However it ends without an answer, a grant that may still come is given back at once.
+        """
+        try:
+            return await self._until_answered(desk)
+        except BaseException:
+            self._say(self._about(LeaseReturned))
+            raise
+
+    async def _until_answered(self, desk: Desk) -> Granted | None:
+        while True:
+            self._sent.append((self._clock(), self._say(self._about(JobClaimed, deployer=self._deployer))))
+            again = self._clock() + self._every
+            while (left := again - self._clock()) > 0:
+                reply = await desk.answer(self._request.job.job, left)
+                if reply is None:
+                    break
+                if isinstance(reply.answer, JobClosed):
+                    return None
+                if reply.answer.run == self._run:  # else it is an answer to an earlier run
+                    return self._granted(reply.answer, reply)
+            if desk.revoked:
+                raise Revoked
+
+    def _granted(self, grant: JobGranted, reply: Reply) -> Granted:
+        seconds = (grant.running_until - reply.appended) / 1_000
+        return Granted(grant, self._since(), self._clock() + seconds)
+
+    def _since(self) -> float:
+        """When the last claim that is durable was sent; the answer shows that the first one is."""
+        return next((sent for sent, durable in reversed(self._sent) if durable.is_set()), self._sent[0][0])
+
+    def _about(self, kind: Callable[..., JobClaimed | LeaseReturned], **fields: str) -> JobClaimed | LeaseReturned:
+        job = self._request.job
+        return kind(job=job.job, run=self._run, app=job.app, stack=job.stack, **fields)

@@ -1,0 +1,121 @@
+"""The desk of a key: sorts what comes in for one app on one stack into requests and answers."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ownstack_bus.port import Inbox, Outgoing, Record
+from ownstack_contracts.dead_letters import RawRecord, dead_letter
+from ownstack_contracts.envelope import Event, Unreadable, decode
+from ownstack_contracts.jobs import JobClosed, JobGranted, StackJob
+from ownstack_contracts.topics import DEAD_LETTERS
+from ownstack_deployer.clock import Clock
+from ownstack_deployer.reporter import Cause
+
+logger = logging.getLogger(__name__)
+
+Answer = JobGranted | JobClosed
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A job that was asked for, with the record that asks."""
+
+    job: StackJob
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer to a claim. `appended` in ms since the epoch."""
+
+    answer: Answer
+    appended: int
+
+
+class Desk:
+    """What has come in for one key. Records stay unacknowledged until the job at hand is over."""
+
+    def __init__(self, inbox: Inbox, bury: Callable[[Outgoing], object], clock: Clock) -> None:
+        """`bury` publishes a dead letter."""
+        self._inbox = inbox
+        self._bury = bury
+        self._clock = clock
+        self._waiting: deque[tuple[Request, Record]] = deque()
+        self._at_hand: Request | None = None
+        self._finished: list[Record] = []
+
+    async def open(self) -> None:
+        """Take the record that the actor was started for, and what leads up to the first request."""
+        while not self._waiting and (record := await self._inbox.get(0)) is not None:
+            self._sort(record)
+
+    def next_request(self) -> Request | None:
+        """The oldest job that has come in; None: there is none. Later ones start the actor anew."""
+        if not self._waiting:
+            return None
+        self._at_hand, record = self._waiting.popleft()
+        self._finished.append(record)
+        return self._at_hand
+
+    async def answer(self, job: str, seconds: float) -> Reply | None:
+        """The next answer about this job; None: none came in time, or the key is not ours any more."""
+        until = self._clock() + seconds
+        while (left := until - self._clock()) > 0 and (record := await self._inbox.get(left)) is not None:
+            if (reply := self._sort(record)) is not None and reply.answer.job == job:
+                return reply
+        return None
+
+    @property
+    def revoked(self) -> bool:
+        """Whether the key has gone to another deployer: no answer will come any more."""
+        return self._inbox.revoked
+
+    async def finish(self) -> None:
+        """The job at hand is over: acknowledge its request, and all answers that came in."""
+        self._at_hand = None
+        records, self._finished = self._finished, []
+        if records:
+            await self._inbox.done(*records)
+
+    def _sort(self, record: Record) -> Reply | None:
+        try:
+            event = _read(record)
+        except Unreadable as why:
+            logger.error("%s/%d/%d can't be read: %s", record.topic, record.partition, record.offset, why)
+            self._bury(_dead(record, why))
+            self._finished.append(record)
+            return None
+        message = event.message
+        if isinstance(message, StackJob):
+            self._take(record, event, message)
+            return None
+        self._finished.append(record)
+        assert isinstance(message, JobGranted | JobClosed)
+        return Reply(message, record.timestamp)
+
+    def _take(self, record: Record, event: Event, job: StackJob) -> None:
+        known = [request for request, _ in self._waiting]
+        if self._at_hand is not None:
+            known.append(self._at_hand)
+        if any(request.job.job == job.job for request in known):  # the promoter repeats what it has no answer to
+            self._finished.append(record)
+            return
+        assert event.envelope.team is not None
+        self._waiting.append((Request(job, Cause.of(event.envelope.team, event.envelope)), record))
+
+
+def _read(record: Record) -> Event:
+    event = decode(record.topic, record.value)
+    if event.envelope.team is None:
+        raise Unreadable("no-team", "A job says in `team` whose it is.")
+    return event
+
+
+def _dead(record: Record, why: Unreadable) -> Outgoing:
+    raw = RawRecord(record.topic, record.partition, record.offset, record.timestamp, record.key, record.value)
+    letter = dead_letter(raw, why.code, why.reason)
+    return Outgoing(DEAD_LETTERS.name, letter.key, letter.value, headers=letter.headers)

@@ -1,0 +1,138 @@
+"""What is done for each kind of job: its phases in their order, and what is reported at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from ownstack_contracts.jobs import (
+    Live,
+    PostdeployFailed,
+    PostdeployRequested,
+    PostdeployStarted,
+    PostdeploySucceeded,
+    ReleaseTaskStarted,
+    ReleaseTaskSucceeded,
+    RestartStarted,
+    RunReport,
+    StackAppRemovalFailed,
+    StackAppRemovalRequested,
+    StackAppRemoved,
+    StackDeployFailed,
+    StackDeployRequested,
+    StackDeploySucceeded,
+    StackJob,
+    StackLookFailed,
+    StackLookRequested,
+    StackObserved,
+)
+from ownstack_deployer.drivers.port import PhaseFailed, Place
+from ownstack_deployer.live import is_live, live_of, refuse_if_not_ours
+from ownstack_deployer.runs import LeaseOver, Run
+
+DeployPhase = Literal["look", "release-task", "restart"]
+
+
+async def deploy(run: Run, place: Place) -> RunReport:
+    """Look first; then the release task, if this stack runs it and it has not been done; then the restart."""
+    request = run.job.request
+    assert isinstance(request, StackDeployRequested)
+    phase: DeployPhase = "look"
+    live: Live | None = None
+    try:
+        live = await run.look(place)
+        if is_live(request, live):  # an earlier run got so far
+            return run.report(StackDeploySucceeded, live=live)
+        refuse_if_not_ours(run.job.team, request, live)
+        if request.release_task and not run.grant.release_task_done:
+            phase = "release-task"
+            await run.phase(phase, place.release_task, ReleaseTaskStarted)
+            await run.say_durably(run.report(ReleaseTaskSucceeded))
+        phase = "restart"
+        await run.phase(phase, place.restart, RestartStarted)
+    except PhaseFailed as failure:
+        if phase == "restart":
+            live = await run.look_after_all(place)  # the old version, one hopes
+        return _deploy_failed(run, phase, failure, live)
+    return run.report(StackDeploySucceeded, live=live_of(run.job))
+
+
+def _deploy_failed(run: Run, phase: DeployPhase, failure: PhaseFailed, live: Live | None) -> RunReport:
+    return run.report(StackDeployFailed, phase=phase, code=failure.code, message=failure.message, live=live)
+
+
+async def postdeploy(run: Run, place: Place) -> RunReport:
+    """Run the script. It is granted once ever, so it is not looked first: there is nothing to find out."""
+    await run.phase("post-deploy", place.post_deploy, PostdeployStarted)
+    return run.report(PostdeploySucceeded)
+
+
+async def look(run: Run, place: Place) -> RunReport:
+    """Look, and tell."""
+    return run.report(StackObserved, live=await run.look(place))
+
+
+async def remove(run: Run, place: Place) -> RunReport:
+    """Look first: nothing newer is removed, nothing of others, and nothing a second time."""
+    request = run.job.request
+    live = await run.look(place)
+    if live is None and run.grant.uncertain:
+        return run.report(StackAppRemoved)
+    refuse_if_not_ours(run.job.team, request, live)
+    await run.phase("remove", place.remove, None)
+    return run.report(StackAppRemoved)
+
+
+Steps = Callable[[Run, Place], Awaitable[RunReport]]
+
+STEPS: Mapping[type[StackJob], Steps] = MappingProxyType(
+    {
+        StackDeployRequested: deploy,
+        PostdeployRequested: postdeploy,
+        StackLookRequested: look,
+        StackAppRemovalRequested: remove,
+    }
+)
+
+
+def failed(run: Run, failure: PhaseFailed) -> RunReport:
+    """How a job of its kind says that it failed before, or outside of, its phases."""
+    kind = type(run.job.request)
+    if kind is StackDeployRequested:
+        return _deploy_failed(run, "look", failure, None)
+    return run.report(_FAILURES[kind], code=failure.code, message=failure.message)
+
+
+_FAILURES: Mapping[type[StackJob], type[RunReport]] = MappingProxyType(
+    {
+        PostdeployRequested: PostdeployFailed,
+        StackLookRequested: StackLookFailed,
+        StackAppRemovalRequested: StackAppRemovalFailed,
+    }
+)
+
+
+async def carry_out(run: Run) -> bool:
+    """Carry out a grant: lock, phases, last report.
+
+    Returns whether the job is sure to be over; if not (the lease ran out), it is to be claimed anew. Cancelled before
+    it has touched the stack, it gives the grant back.
+    """
+    try:
+        final = await _phases(run)
+        return await run.end(final)
+    except LeaseOver:
+        run.give_back()
+        return False
+    except BaseException:
+        run.give_back()
+        raise
+
+
+async def _phases(run: Run) -> RunReport:
+    try:
+        async with run.driver.hold(run.job) as place:
+            return await STEPS[type(run.job.request)](run, place)
+    except PhaseFailed as failure:
+        return failed(run, failure)

@@ -1,0 +1,49 @@
+"""What is live on a stack: what a deployment leaves there, and what may be done about what is there."""
+
+from __future__ import annotations
+
+from ownstack_contracts.jobs import Live, StackDeployRequested, StackJob
+from ownstack_contracts.names import digest_of
+from ownstack_deployer.drivers.port import Job, PhaseFailed
+
+
+def live_of(job: Job) -> Live:
+    """What the stack holds once this deployment has gone live. Raises ValueError if the job deploys nothing."""
+    request = job.request
+    if not isinstance(request, StackDeployRequested):
+        raise ValueError(f"{request.type_name()} deploys nothing")
+    return Live(
+        image=request.image,
+        generation=request.generation,
+        deployment=request.deployment,
+        release=request.release,
+        team=job.team,
+        app_id=request.app_id,
+    )
+
+
+def refuse_if_not_ours(team: str, request: StackJob, live: Live | None) -> None:
+    """Nothing newer is overwritten, and nothing of another team. Raises PhaseFailed `stale` or `foreign-app`."""
+    if live is None:
+        return
+    if live.team is not None and live.team != team:
+        raise PhaseFailed(
+            "foreign-app",
+            f"{request.stack} has an app {request.app} of team {live.team}: it is left alone. "
+            "Give the app another name, or have that team take its app from the stack.",
+        )
+    if live.generation > request.generation:
+        raise PhaseFailed(
+            "stale",
+            f"{request.stack} holds generation {live.generation} of {request.app}, newer than this one "
+            f"({request.generation}): it is left as it is. Deploy again to replace it.",
+        )
+
+
+def is_live(request: StackDeployRequested, live: Live | None) -> bool:
+    """Whether this very attempt is what the stack holds."""
+    return (
+        live is not None
+        and (live.deployment, live.generation) == (request.deployment, request.generation)
+        and digest_of(live.image) == digest_of(request.image)
+    )

@@ -1,0 +1,119 @@
+"""The deployer, composed: drivers, reports, heartbeats and the group, over any bus."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from ownstack_bus.port import Bus
+from ownstack_contracts.topics import DEPLOYS
+from ownstack_deployer.clock import Clock, now
+from ownstack_deployer.drivers.noop import NoopDriver
+from ownstack_deployer.drivers.port import Drivers
+from ownstack_deployer.drivers.program.driver import ProgramDriver
+from ownstack_deployer.leases import Heartbeats
+from ownstack_deployer.publisher import Publisher
+from ownstack_deployer.reporter import Reporter
+from ownstack_deployer.settings import Settings
+from ownstack_deployer.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+GROUP = "deployer"
+
+
+def drivers_of(settings: Settings) -> Drivers:
+    """All drivers, by the name that a stack gives."""
+    return {
+        "program": ProgramDriver(settings.state, settings.programs, settings.stop_grace),
+        "noop": NoopDriver(),
+    }
+
+
+class Deployer:
+    """One deployer on a bus. `drivers` None: all that there are."""
+
+    def __init__(self, bus: Bus, settings: Settings, drivers: Drivers | None = None, clock: Clock = now) -> None:
+        self._bus = bus
+        self._settings = settings
+        self._reports = Publisher(bus, "reports")
+        self._logs = Publisher(bus, "log records")
+        self._reporter = Reporter(self._reports, self._logs, settings.name)
+        self._heartbeats = Heartbeats(self._reporter.beat, clock)
+        self._worker = Worker(
+            drivers=drivers or drivers_of(settings),
+            reporter=self._reporter,
+            heartbeats=self._heartbeats,
+            bury=self._reports.add,
+            settings=settings,
+            clock=clock,
+        )
+        self._work: asyncio.Task[None] | None = None
+        self._draining = False
+        self._drained = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until drained. Raises BusError when the bus fails.
+
+        Cancelled, it stops hard, as if killed: programs under way end by themselves and keep their locks until then;
+        their jobs come again when a deployer starts, which waits for the locks and looks before it does anything.
+        """
+        self._work = asyncio.create_task(self._bus.work(DEPLOYS.name, GROUP, self._worker.act))
+        parts = {
+            self._work,
+            asyncio.create_task(_until(self._drained)),
+            *(asyncio.create_task(part.run()) for part in (self._reports, self._logs, self._heartbeats)),
+        }
+        try:
+            await self._watch(set(parts))
+        finally:
+            left = [*parts, *self._worker.under_way]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    async def _watch(self, parts: set[asyncio.Task[None]]) -> None:
+        while not self._drained.is_set():
+            ended, parts = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            for part in ended:
+                if not (self._draining and part is self._work and part.cancelled()):
+                    part.result()
+
+    async def drain(self) -> None:
+        """Stop in good order; `run` returns then.
+
+        Leaves the group, gives back what has not begun, finishes what has, and waits until all that was reported and
+        logged is durable (for `flush_grace` seconds at most: the bus may be gone).
+        """
+        self._draining = True
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.wait([self._work])
+            await self._end_of_runs()
+            await self._flush()
+        self._drained.set()
+
+    async def _end_of_runs(self) -> None:
+        under_way = self._worker.under_way
+        for task, run in list(under_way.items()):
+            if run.can_be_given_back:
+                task.cancel()
+        if under_way:
+            logger.info("%d jobs are being finished", sum(not run.can_be_given_back for run in under_way.values()))
+            await asyncio.wait(list(under_way))
+
+    async def _flush(self) -> None:
+        try:
+            async with asyncio.timeout(self._settings.flush_grace):
+                await self._logs.flushed()
+                await self._reports.flushed()
+        except TimeoutError:
+            logger.error(
+                "The bus did not take %d bytes of reports and %d of logs in time: their jobs come again.",
+                self._reports.waiting,
+                self._logs.waiting,
+            )
+
+
+async def _until(event: asyncio.Event) -> None:
+    await event.wait()

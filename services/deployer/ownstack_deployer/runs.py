@@ -1,0 +1,144 @@
+"""A run: one grant of one job, carried out. What it says, when it may go on, and what it does not do twice."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from ownstack_contracts.jobs import JobGranted, LeaseReturned, Live, RunReport
+from ownstack_contracts.message import Report
+from ownstack_deployer.clock import Clock
+from ownstack_deployer.drivers.port import Driver, Job, Log, Phase, PhaseFailed, Place
+from ownstack_deployer.joblog import JobLog
+from ownstack_deployer.leases import Lease
+
+logger = logging.getLogger(__name__)
+
+LOOKING = 60.0
+"""Seconds that looking at what a failed phase has left behind may take."""
+
+Say = Callable[[Report], asyncio.Event]
+"""Reports of this job; what it returns is set once the report is durable."""
+Act = Callable[[Log], Awaitable[None]]
+
+
+class LeaseOver(Exception):
+    """The run may not begin another phase: somebody else may have been granted the job."""
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """What is known of a job's phases, over all of its runs in this process: what has an outcome is not run again."""
+
+    ended: dict[Phase, PhaseFailed | None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Run:
+    """One grant. `instant`: nothing outlives it, so it need not wait for what it says to be durable before it acts."""
+
+    job: Job
+    grant: JobGranted
+    driver: Driver
+    lease: Lease
+    log: JobLog
+    outcomes: Outcomes
+    say: Say
+    clock: Clock
+    instant: bool
+    begun: bool = False
+    """Whether it has touched the stack: from then on its grant can't be given back."""
+    ending: bool = False
+    """Whether its last report is said."""
+
+    def report(self, kind: type[RunReport], **fields: object) -> RunReport:
+        """A report of this run."""
+        request = self.job.request
+        return kind(job=request.job, run=self.job.run, app=request.app, stack=request.stack, **fields)
+
+    async def look(self, place: Place) -> Live | None:
+        """What is live, before anything is done. Raises PhaseFailed, LeaseOver."""
+        self._may_go_on()
+        return await self._look(place, self.job.until)
+
+    async def look_after_all(self, place: Place) -> Live | None:
+        """What is live after a phase has failed, though the deadline may have passed. None also if it can't be told."""
+        try:
+            return await self._look(place, self.clock() + LOOKING)
+        except PhaseFailed:
+            return None
+
+    async def _look(self, place: Place, until: float) -> Live | None:
+        live: list[Live | None] = []
+
+        async def act(log: Log) -> None:
+            live.append(await place.look(log, until))
+
+        if failure := await self._attempt("look", act):
+            raise failure
+        return live[0]
+
+    async def phase(self, name: Phase, act: Act, started: type[RunReport] | None) -> None:
+        """Run a phase, unless it has an outcome already. It is durable that it begins before it does.
+
+        Raises PhaseFailed, LeaseOver.
+        """
+        if name not in self.outcomes.ended:
+            self._may_go_on()
+            self.begun = True
+            if started is not None:
+                await self.say_durably(self.report(started))
+                self._may_go_on()  # that may have taken a while
+            self.outcomes.ended[name] = await self._attempt(name, act)
+        if failure := self.outcomes.ended[name]:
+            raise failure
+
+    async def say_durably(self, report: Report) -> None:
+        """Say it, and wait until it is durable: it is a sign of life. An instant run goes on at once."""
+        sent = self.clock()
+        durable = self.say(report)
+        if not self.instant:
+            await durable.wait()
+            self.lease.extend(sent)
+
+    def _may_go_on(self) -> None:
+        now = self.clock()
+        if not self.lease.holds(now):
+            raise LeaseOver
+        if now >= self.job.until:
+            raise PhaseFailed(
+                "running-deadline",
+                "The running deadline has passed: nothing more is begun. Try again, with a longer deadline if need be.",
+            )
+
+    async def _attempt(self, name: Phase, act: Act) -> PhaseFailed | None:
+        log = self.log.phase(name)
+        try:
+            await act(log)
+        except PhaseFailed as failure:
+            return failure
+        except Exception as error:
+            logger.exception("the driver of %s failed in %s", self.job.place, name)
+            return PhaseFailed("driver-error", f"The driver failed: {error!r}. See the log of the deployer.")
+        finally:
+            await log.close()
+        return None
+
+    async def end(self, final: RunReport) -> bool:
+        """Say how the job ended. Returns whether that is sure to be admitted: the lease held when it was on the bus."""
+        self.ending = True
+        await self.say(final).wait()
+        return self.lease.holds(self.clock())
+
+    @property
+    def can_be_given_back(self) -> bool:
+        """Whether the stack was not touched yet, and the end not reported."""
+        return not self.begun and not self.ending
+
+    def give_back(self) -> None:
+        """Give the grant back, if the stack was not touched."""
+        if self.can_be_given_back:
+            self.ending = True
+            self.say(self.report(LeaseReturned))

@@ -1,0 +1,35 @@
+"""What can be chosen about the deployer: from the environment (`OWNSTACK_DEPLOYER_…`), or by whoever composes it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _state_folder() -> Path:
+    home = os.environ.get("XDG_STATE_HOME") or ""
+    base = Path(home) if home.startswith("/") else Path.home() / ".local" / "state"
+    return base / "ownstack" / "deployer"
+
+
+class Settings(BaseSettings):
+    """How a deployer is called in its reports, and how it drives programs.
+
+    state: the folder of the lock files; deployers on one machine share it. programs: how many jobs of `program` stacks
+    it works on at once. stop_grace: seconds from SIGTERM to SIGKILL for a program that is past its deadline.
+    claim_every: seconds after which an unanswered claim is repeated. flush_grace: seconds that it waits, when it
+    stops, for a bus that does not take its last reports.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="OWNSTACK_DEPLOYER_", frozen=True)
+
+    name: str = Field(default_factory=socket.gethostname, min_length=1, max_length=200)
+    state: Path = Field(default_factory=_state_folder)
+    programs: int = Field(default=64, ge=1, le=10_000)
+    stop_grace: float = Field(default=10.0, ge=0)
+    claim_every: float = Field(default=5.0, gt=0)
+    flush_grace: float = Field(default=10.0, ge=0)

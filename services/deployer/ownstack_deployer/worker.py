@@ -1,0 +1,114 @@
+"""The worker: the actor behind every key. Takes jobs one after another, claims them, and has them carried out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from ownstack_bus.port import Inbox, Outgoing
+from ownstack_contracts.message import Report
+from ownstack_deployer.claims import Claimant, Granted, Revoked
+from ownstack_deployer.clock import Clock
+from ownstack_deployer.desk import Desk, Request
+from ownstack_deployer.drivers.port import Driver, Drivers, Job
+from ownstack_deployer.joblog import JobLog
+from ownstack_deployer.kinds import carry_out
+from ownstack_deployer.leases import Heartbeats, Lease
+from ownstack_deployer.reporter import Reporter
+from ownstack_deployer.runs import Outcomes, Run
+from ownstack_deployer.settings import Settings
+
+
+def new_run() -> str:
+    """The id of a run."""
+    return uuid.uuid4().hex
+
+
+@dataclass(slots=True)
+class Worker:
+    """What the actors of all keys share. `bury` publishes a dead letter."""
+
+    drivers: Drivers
+    reporter: Reporter
+    heartbeats: Heartbeats
+    bury: Callable[[Outgoing], object]
+    settings: Settings
+    clock: Clock
+    under_way: dict[asyncio.Task[bool], Run] = field(default_factory=dict)
+    """The runs that go on when their actor is cancelled."""
+
+    async def act(self, inbox: Inbox) -> None:
+        """Work off what is in the inbox of a key."""
+        desk = Desk(inbox, self.bury, self.clock)
+        await desk.open()
+        while (request := desk.next_request()) is not None:
+            try:
+                await self._work_off(desk, request)
+            except Revoked:
+                return  # what is not acknowledged comes to the next deployer
+            await desk.finish()
+        await desk.finish()
+
+    async def _work_off(self, desk: Desk, request: Request) -> None:
+        await self._end_of_earlier_run(request)
+        driver = self.drivers[request.job.driver]
+        outcomes = Outcomes()
+        async with _slot(driver):
+            while (granted := await self._claim(desk, request)) is not None:
+                if await self._carry_out(self._run(request, driver, granted, outcomes)):
+                    return
+
+    async def _end_of_earlier_run(self, request: Request) -> None:
+        """The key went away and has come back while a run of this job was under way: it goes on undisturbed."""
+        for task, run in list(self.under_way.items()):
+            if run.job.request.job == request.job.job:
+                await asyncio.wait([task])
+
+    async def _claim(self, desk: Desk, request: Request) -> Granted | None:
+        settings = self.settings
+        say = self._say_for(request)
+        claimant = Claimant(request, new_run(), say, self.clock, deployer=settings.name, every=settings.claim_every)
+        return await claimant.claim(desk)
+
+    def _say_for(self, request: Request) -> Callable[[Report], asyncio.Event]:
+        return lambda report: self.reporter.say(report, request.cause)
+
+    def _run(self, request: Request, driver: Driver, granted: Granted, outcomes: Outcomes) -> Run:
+        grant = granted.grant
+        job = Job(request.cause.team, request.job, grant.run, granted.until)
+        return Run(
+            job=job,
+            grant=grant,
+            driver=driver,
+            lease=Lease(grant.run, job.team, grant.lease, granted.since),
+            log=JobLog(job, lambda lines: self.reporter.log(lines, request.cause)),
+            outcomes=outcomes,
+            say=self._say_for(request),
+            clock=self.clock,
+            instant=driver.is_instant(request.job),
+        )
+
+    async def _carry_out(self, run: Run) -> bool:
+        if run.instant:
+            return await carry_out(run)
+        task = asyncio.create_task(self._kept_alive(run))
+        self.under_way[task] = run
+        task.add_done_callback(self.under_way.pop)
+        return await asyncio.shield(task)
+
+    async def _kept_alive(self, run: Run) -> bool:
+        with self.heartbeats.keep(run.lease):
+            return await carry_out(run)
+
+
+@contextlib.asynccontextmanager
+async def _slot(driver: Driver) -> AsyncIterator[None]:
+    """A job is claimed once it can be worked on, so that its running deadline does not run while it waits its turn."""
+    if driver.slots is None:
+        yield
+        return
+    async with driver.slots:
+        yield
