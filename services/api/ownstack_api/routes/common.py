@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path
+from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from ownstack_api.auth import PREFIX
@@ -25,7 +26,12 @@ DeploymentId = Annotated[Identifier, Path(description="The id of a deployment.")
 
 def router(tag: str) -> APIRouter:
     """A router for one resource, below `/api/v1`."""
-    return APIRouter(prefix=PREFIX, tags=[tag], route_class=StrictRoute)
+    return APIRouter(prefix=PREFIX, tags=[tag], route_class=StrictRoute, generate_unique_id_function=name_of)
+
+
+def name_of(route: APIRoute) -> str:
+    """The id of an operation: the name of its function, which is short, and unique over all modules."""
+    return route.name
 
 
 _LOCATION = {"Location": {"description": "Where the command is found.", "schema": {"type": "string"}}}

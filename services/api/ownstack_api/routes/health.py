@@ -12,9 +12,10 @@ from starlette.responses import PlainTextResponse, Response
 from ownstack_api.openapi import problems
 from ownstack_api.parts import House, Parts
 from ownstack_api.problems import Problem
+from ownstack_api.routes.common import name_of
 from ownstack_contracts.topics import HISTORY
 
-routes = APIRouter(tags=["health"])
+routes = APIRouter(tags=["health"], generate_unique_id_function=name_of)
 
 READY_TIMEOUT = 5.0
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
