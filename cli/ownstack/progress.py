@@ -92,7 +92,6 @@ STATES: Mapping[str, str] = {
     "LeaseLapsed": "asked",
     "LeaseReturned": "asked",
     "ReleaseTaskStarted": "release-task",
-    "ReleaseTaskSucceeded": "release-task",
     "RestartStarted": "restart",
     "StackDeploySucceeded": "succeeded",
     "StackDeployFailed": "failed",
@@ -141,11 +140,9 @@ def _message(kind: str, data: Json) -> str | None:
 
 
 def of_rollout(view: Json) -> Progress:
-    """The progress of a rollout, beginning with where it stands."""
+    """The progress of a rollout, from its first fact on."""
     name = view["id"]
-    rows = {
-        s["stack"]: Row(s["stack"], s["state"], s["started_at"], s["started_at"], s["message"]) for s in view["stacks"]
-    }
+    rows = {s["stack"]: Row(s["stack"]) for s in view["stacks"]}
 
     def mine(data: Json) -> bool:
         ids = (data.get("rollout"), data.get("promotion"))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-_LOUD = ("alembic", "sqlalchemy", "uvicorn.access", "httpx", "httpcore")
+_LOUD = ("alembic", "sqlalchemy", "uvicorn", "httpx", "httpcore")
 """Loggers of others that say too much below a warning."""
 
 

@@ -33,9 +33,6 @@ def watch(session: Session, progress: Progress, after: int, on_interrupt: str) -
     output.say(progress.title)
     try:
         with Live(board, console=output.out, refresh_per_second=8, transient=False) if output.live else nullcontext():
-            if not output.live:
-                for row in progress.rows.values():
-                    _tell(session, row)
             _follow(session, progress, after)
     except KeyboardInterrupt:
         output.note(f"It goes on without you. To see how: {on_interrupt}")

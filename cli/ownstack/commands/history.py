@@ -10,7 +10,7 @@ import typer
 
 from ownstack import completion
 from ownstack.commands.params import Follow, Limit
-from ownstack.output import moment
+from ownstack.output import moment, short
 from ownstack.session import Session, command
 from ownstack.watching import milliseconds
 
@@ -46,9 +46,17 @@ def history(session: Session, app: OfApp = None, follow: Follow = False, limit: 
 
 def _tell(session: Session, event: dict[str, Any], *, lines: bool) -> None:
     data = event.get("data", {})
-    about = " ".join(f"{name}={data[name]}" for name in _ABOUT if data.get(name) is not None)
+    about = " ".join(f"{name}={_brief(name, data[name])}" for name in _ABOUT if data.get(name) is not None)
     at = moment(milliseconds(event["time"]))
     actor = f" by {event['actor']}" if event.get("actor") else ""
     session.output.say(f"{event['sequence']:>6}  {at}  {event['type']}  {about}{actor}")
     if lines:
         session.output.line(event)
+
+
+def _brief(name: str, value: object) -> str:
+    """Of an image its name and the first digits of its digest."""
+    if name != "image":
+        return str(value)
+    repository, _, digest = str(value).partition("@")
+    return f"{repository}@{short(digest)}" if digest else repository
