@@ -48,7 +48,7 @@ def _bearer(secret: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {secret}"}
 
 
-@asynccontextmanager, suppress
+@asynccontextmanager
 async def running(folder: Path, settings: Settings | None = None) -> AsyncIterator[Circle]:
     """Run it until the block ends."""
     settings = settings or Settings(port=0)
