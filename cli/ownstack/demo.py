@@ -20,6 +20,7 @@ import orjson
 
 from ownstack.exits import Exit, Failure, Silent
 from ownstack.firststart import DEFAULT_TEAM
+from ownstack.main import main
 from ownstack.story import BROKEN, Place, Step, releasing, setting_up
 
 NEXT = (
@@ -60,6 +61,7 @@ class Demo:
             stack.enter_context(_signals_end_it())
             self._root = self._folder(stack)
             stack.callback(self._end_servers)
+            stack.enter_context(self._environment())
             stack.enter_context(self._house())
             try:
                 self._tell()
@@ -80,11 +82,18 @@ class Demo:
             raise Failure("folder-not-empty", f"{self.data} is not empty.", hint="Give another", exit_code=Exit.USAGE)
         return self.data.resolve()
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """Of all that we start: nothing of the user's own profile."""
-        ours = {k: v for k, v in os.environ.items() if not k.startswith("OWNSTACK_")}
-        return {**ours, "XDG_CONFIG_HOME": str(self._root)}
+    @contextmanager
+    def _environment(self) -> Iterator[None]:
+        """Ours, and of all that we start: with nothing of the user's own profile."""
+        before = dict(os.environ)
+        for name in [name for name in before if name.startswith("OWNSTACK_")]:
+            del os.environ[name]
+        os.environ["XDG_CONFIG_HOME"] = str(self._root)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
     @contextmanager
     def _house(self) -> Iterator[None]:
@@ -103,7 +112,7 @@ class Demo:
         with (
             (self._root / "up.log").open("wb") as log,
             subprocess.Popen(  # noqa: S603 - it is us
-                command, stdout=subprocess.PIPE, stderr=log, env=self.environment, start_new_session=True
+                command, stdout=subprocess.PIPE, stderr=log, start_new_session=True
             ) as house,
         ):
             try:
@@ -173,9 +182,12 @@ class Demo:
         _say(f"  WRONG: {what} The log of `ownstack up`:\n{self._log()}")
 
     def _ownstack(self, arguments: Sequence[str]) -> int:
+        """Run a command as if it were typed; in this process, which saves the start of another one each time."""
         _say(f"$ ownstack {shlex.join(arguments)}")
-        command = [sys.executable, "-m", "ownstack.main", *arguments]
-        return subprocess.run(command, env=self.environment, check=False).returncode  # noqa: S603 - it is us
+        ended = main(arguments)
+        if ended == Exit.INTERRUPTED:
+            raise KeyboardInterrupt
+        return ended
 
     def _next(self, stays: bool) -> None:
         _say("Three commands to try next:" if stays else "Three commands to try next, and what they say:")

@@ -46,6 +46,7 @@ class Output:
     def note(self, text: str) -> None:
         """A remark on stderr, for people; nothing with `--json`."""
         if not self.json:
+            sys.stdout.flush()  # what was said before comes first, also where both go to one file
             self.err.print(Text(safe(text)), soft_wrap=True)
 
     def document(self, value: Any) -> None:
@@ -60,6 +61,7 @@ class Output:
 
     def fail(self, failure: Failure) -> None:
         """Says why a command ends, on stderr."""
+        sys.stdout.flush()
         if self.json:
             sys.stderr.write(orjson.dumps(failure.document()).decode() + "\n")
             return

@@ -180,7 +180,7 @@ def front_port(place: Place) -> int:
         listener = servers.listening_socket()
     with listener:
         port = listener.getsockname()[1]
-        command = [sys.executable, "-B", str(HERE / "front.py"), str(place.live)]
+        command = [sys.executable, "-EsSB", str(HERE / "front.py"), str(place.live)]
         record = servers.start(command, place.root / "fronts", listener, {"PATH": os.defpath}, place.root)
     write_json(place.front, {"port": port, "record": record.name})
     return int(port)
