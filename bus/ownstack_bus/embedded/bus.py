@@ -69,8 +69,7 @@ class EmbeddedBus:
         lock = write_lock or nullcontext()
         owner = FileOwner(path)
         try:
-            connection, states = await asyncio.to_thread(_open_file, path, tuple(topics), partitions, lock)
-            reader = await asyncio.to_thread(Reader.open, path)
+            connection, states, reader = await asyncio.to_thread(_open_file, path, tuple(topics), partitions, lock)
         except BaseException:
             owner.release()
             raise
@@ -213,11 +212,11 @@ class EmbeddedBus:
 
 def _open_file(
     path: Path, topics: Sequence[str], partitions: int, lock: AbstractContextManager[object]
-) -> tuple[sqlite3.Connection, list[LogState]]:
+) -> tuple[sqlite3.Connection, list[LogState], Reader]:
     with lock:
         connection = connect(path)
         try:
-            return connection, prepare(connection, path, topics, partitions)
+            return connection, prepare(connection, path, topics, partitions), Reader.open(path)
         except BaseException:
             connection.close()
             raise

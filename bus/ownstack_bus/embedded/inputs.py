@@ -48,7 +48,7 @@ class Inputs:
 
     async def peek(self) -> Sequence[Record]:
         """The next batch, by append time and then by the order of the topics; [] at the end."""
-        limit = 1 if self._careful else BATCH
+        limit = 1 if self._is_careful() else BATCH
         slices = [(await cursor.peek(limit))[:limit] for cursor in self.cursors]
         present = [records for records in slices if records]
         if len(present) < 2:
@@ -63,13 +63,17 @@ class Inputs:
     def passed(self, record: Record) -> None:
         """This input is handled."""
         self._by_topic[record.topic].position = record.offset + 1
-        if self._careful and record.offset + 1 >= self._careful.get(record.topic, 0):
-            self._careful.pop(record.topic, None)
 
     def careful_until(self, batch: Sequence[Record]) -> None:
         """One of these failed: they come one by one from now on, until all are handled."""
         for record in batch:
             self._careful[record.topic] = max(self._careful.get(record.topic, 0), record.offset + 1)
+
+    def _is_careful(self) -> bool:
+        self._careful = {
+            topic: until for topic, until in self._careful.items() if self._by_topic[topic].position < until
+        }
+        return bool(self._careful)
 
     def _end(self, record: Record) -> int:
         return self._by_topic[record.topic].log.end

@@ -47,6 +47,7 @@ class Submission:
     """What is to be committed together. `future` is done when it is durable, or has the BusError.
 
     positions: (consumer, log, offset of the next record). acks: (consumer, log, offset of a record that is done).
+    then: called on the event loop once it is durable, also when nobody waits for the future any more.
     """
 
     future: asyncio.Future[None]
@@ -54,6 +55,7 @@ class Submission:
     positions: Sequence[tuple[str, Log, int]] = ()
     acks: Sequence[tuple[str, Log, int]] = ()
     fence: Fence | None = None
+    then: Callable[[], None] | None = None
 
 
 @dataclass(slots=True)

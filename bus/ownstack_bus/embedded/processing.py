@@ -60,7 +60,8 @@ async def process(around: Surroundings) -> None:
             for owner in owners:
                 group.create_task(owner.run(), name=f"ownstack-bus {around.consumer} {owner.partition}")
     except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+        failure = errors.exceptions[0]
+    raise failure
 
 
 class _ProcessorFailed(Exception):
@@ -172,7 +173,10 @@ class _Owner:
         if due is None or due > now or now <= self._woken:
             return
         self._woken = now
-        if outgoing := _trying((), lambda: self._around.route(processor.wake(now))):
+        outgoing = _trying((), lambda: self._around.route(processor.wake(now)))
+        if self._failed_at is None:
+            self._failures = 0
+        if outgoing:
             await self._commit(outgoing)
 
     def _until_due(self, processor: Processor) -> float | None:

@@ -31,16 +31,18 @@ class Progress:
         if at >= len(self._marks):
             self._marks.extend(b"0" * (at + 1 - len(self._marks)))
         self._marks[at] = _DONE
+        if at == 0:
+            self._advance()
 
     def skip(self, start: int) -> None:
         """All before `start` is done, or deleted."""
         if start > self.position:
             del self._marks[: start - self.position]
             self.position = start
+            self._advance()
 
     def encoded(self) -> bytes:
         """What is done above `position`, to be kept: a bit per record after a leading 1; empty when nothing is."""
-        self._advance()
         if not self._marks:
             return b""
         return int(b"1" + self._marks, 2).to_bytes(len(self._marks) // 8 + 1, "big")

@@ -6,7 +6,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 
+from ownstack_bus.embedded.ledger import Ledger
 from ownstack_bus.embedded.log import Log
 from ownstack_bus.embedded.progress import Progress
 from ownstack_bus.embedded.reader import Cursor, Reader
@@ -19,6 +21,9 @@ BATCH = 1_000
 MAX_TAKEN = 100_000
 """Records of one partition that are taken and not acknowledged; with more, the intake of that partition waits."""
 
+MAX_SPAN = 1 << 20
+"""Records from the first that is not acknowledged to the last that was taken: a bit each is kept with every commit."""
+
 FIRST_DELAY_S = 0.05
 LAST_DELAY_S = 30.0
 
@@ -26,11 +31,11 @@ LAST_DELAY_S = 30.0
 class _Inbox:
     """See ownstack_bus.port.Inbox."""
 
-    __slots__ = ("_group", "_log", "_waiter", "key", "queue", "revoked", "taken", "task", "touched")
+    __slots__ = ("_group", "_waiter", "key", "log", "queue", "revoked", "taken", "task", "touched")
 
     def __init__(self, group: Group, log: Log, key: str) -> None:
         self._group = group
-        self._log = log
+        self.log = log
         self._waiter: asyncio.Future[None] | None = None
         self.key = key
         self.revoked = False
@@ -44,7 +49,7 @@ class _Inbox:
     @property
     def identity(self) -> tuple[int, str]:
         """The key, and the log that it is on."""
-        return (self._log.id, self.key)
+        return (self.log.id, self.key)
 
     def put(self, record: Record) -> None:
         """A record of this key."""
@@ -74,15 +79,18 @@ class _Inbox:
         Raises BusError: not durable; and ValueError for a record of another key.
         """
         for record in records:
-            if record.key != self.key or record.partition != self._log.place.partition:
+            if record.key != self.key or record.partition != self.log.place.partition:
                 raise ValueError(
                     f"{record.key!r} at {record.partition}/{record.offset} is not of the inbox of {self.key!r}"
                 )
         self.touched = True
-        await self._group.acknowledge(self._log, [record.offset for record in records])
-        for record in records:
-            self.taken.pop(record.offset, None)
-        self._group.settle(self)
+        await self._group.acknowledge(self, [record.offset for record in records])
+
+    def acknowledged(self, offsets: Sequence[int]) -> None:
+        """These are done: they never come again, not even those that were put back."""
+        left = [offset for offset in offsets if self.taken.pop(offset, None) is None]
+        if left and self.queue:
+            self.queue = deque(record for record in self.queue if record.offset not in left)
 
     async def _wait(self, timeout: float | None) -> None:
         loop = asyncio.get_running_loop()
@@ -96,6 +104,53 @@ class _Inbox:
                 timer.cancel()
 
 
+class _Intake:
+    """What was taken of one partition, and how much more may be."""
+
+    __slots__ = ("_progress", "_taken", "cursor")
+
+    def __init__(self, cursor: Cursor, progress: Progress) -> None:
+        self.cursor = cursor
+        self._progress = progress
+        self._taken = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is more, and room for it."""
+        return self.cursor.behind and not self._full
+
+    @property
+    def _full(self) -> bool:
+        return self._taken >= MAX_TAKEN or self.cursor.position - self._progress.position >= MAX_SPAN
+
+    async def take(self) -> list[Record]:
+        """The next records that are not done."""
+        if not self.ready:
+            return []
+        self._progress.skip(self.cursor.log.start)
+        records = await self.cursor.take(BATCH)
+        wanted = [record for record in records if record.offset not in self._progress]
+        self._taken += len(wanted)
+        if self._full:
+            logger.warning(
+                "%s/%d: %d records wait for their acknowledgement, the oldest at %d; no more are taken until some come",
+                self.cursor.log.place.topic,
+                self.cursor.log.place.partition,
+                self._taken,
+                self._progress.position,
+            )
+        return wanted
+
+    def acknowledged(self, offsets: Sequence[int]) -> bool:
+        """These are done. Whether there is room again."""
+        was_full = self._full
+        for offset in offsets:
+            if offset not in self._progress:
+                self._progress.add(offset)
+                self._taken -= 1
+        return was_full and not self._full
+
+
 class Group:
     """The only member of a group: takes the records of a topic and hands them to the actors."""
 
@@ -106,9 +161,8 @@ class Group:
         self._consumer = consumer
         self._actor = actor
         self._inboxes: dict[tuple[int, str], _Inbox] = {}
-        self._taken = dict.fromkeys([log.id for log in logs], 0)
+        self._intakes: dict[int, _Intake] = {}
         self._more = asyncio.Event()
-        self._failure: BaseException | None = None
 
     async def run(self) -> None:
         """Work until cancelled; then cancel the actors, and return when they have ended.
@@ -118,58 +172,59 @@ class Group:
         for log in self._logs:
             log.listen(self._more)
         try:
-            await self._take_in(await self._progress())
+            await self._start()
+            await self._take_in()
         finally:
             for log in self._logs:
                 log.unlisten(self._more)
             await self._leave()
 
-    async def acknowledge(self, log: Log, offsets: Sequence[int]) -> None:
+    async def acknowledge(self, inbox: _Inbox, offsets: Sequence[int]) -> None:
         """These are done, durably.
 
         Raises BusError.
         """
-        await self._writer.commit({}, acks=[(self._consumer, log, offset) for offset in offsets])
-        self._taken[log.id] -= len(offsets)
-        if self._taken[log.id] + len(offsets) >= MAX_TAKEN:
-            self._more.set()
+        acks = [(self._consumer, inbox.log, offset) for offset in offsets]
+        # `then`: what is durable counts, even if whoever waits for it is cancelled meanwhile.
+        await self._writer.commit({}, acks=acks, then=partial(self._acknowledged, inbox, offsets))
 
     def settle(self, inbox: _Inbox) -> None:
         """Keep an inbox no longer when nothing is in it and nobody works on it."""
         if inbox.task is None and not inbox.queue and not inbox.taken:
             self._inboxes.pop(inbox.identity, None)
 
-    async def _progress(self) -> dict[int, Progress]:
-        consumer, ids = self._consumer, [log.id for log in self._logs]
-        return await self._writer.run(
-            lambda ledger, _: {
-                log: Progress(found.position, found.encoded())
-                for log in ids
-                if (found := ledger.progress(consumer, log))
-            }
-        )
+    def _acknowledged(self, inbox: _Inbox, offsets: Sequence[int]) -> None:
+        intake = self._intakes[inbox.log.id]
+        if intake.acknowledged(offsets):
+            self._more.set()
+        inbox.acknowledged(offsets)
+        self.settle(inbox)
 
-    async def _take_in(self, progress: dict[int, Progress]) -> None:
-        cursors = [Cursor(self._reader, log, progress[log.id].position) for log in self._logs]
+    async def _start(self) -> None:
+        consumer, ids = self._consumer, [log.id for log in self._logs]
+
+        def progress(ledger: Ledger, _: object) -> dict[int, tuple[int, bytes]]:
+            found = {log: ledger.progress(consumer, log) for log in ids}
+            return {log: (progress.position, progress.encoded()) for log, progress in found.items()}
+
+        # In the writer's thread, so after every acknowledgement that was submitted before.
+        for log_id, (position, done) in (await self._writer.run(progress)).items():
+            log = next(log for log in self._logs if log.id == log_id)
+            self._intakes[log_id] = _Intake(Cursor(self._reader, log, position), Progress(position, done))
+
+    async def _take_in(self) -> None:
         while True:
             self._more.clear()
             self._writer.check()
-            waiting = True
-            for cursor in cursors:
-                log = cursor.log
-                if self._taken[log.id] >= MAX_TAKEN:
-                    continue
-                for record in await cursor.take(BATCH):
-                    if record.offset not in progress[log.id]:
-                        self._hand_over(log, record)
-                waiting = waiting and not cursor.behind
-            if waiting:
+            for intake in self._intakes.values():
+                for record in await intake.take():
+                    self._hand_over(intake.cursor.log, record)
+            if not any(intake.ready for intake in self._intakes.values()):
                 await self._more.wait()
             else:
                 await asyncio.sleep(0)
 
     def _hand_over(self, log: Log, record: Record) -> None:
-        self._taken[log.id] += 1
         identity = (log.id, record.key)
         inbox = self._inboxes.get(identity)
         if inbox is None:
@@ -189,7 +244,9 @@ class Group:
                     failed = not inbox.touched
                     if failed:
                         logger.error("The actor of %r ended without looking into its inbox", inbox.key)
-                except Exception:
+                except (Exception, asyncio.CancelledError):
+                    if inbox.revoked:
+                        raise
                     failed = True
                     inbox.put_back()
                     logger.exception("The actor of %r failed; what it did not acknowledge comes again", inbox.key)

@@ -64,13 +64,14 @@ class Writer:
         positions: Sequence[tuple[str, Log, int]] = (),
         acks: Sequence[tuple[str, Log, int]] = (),
         fence: Fence | None = None,
+        then: Callable[[], None] | None = None,
     ) -> asyncio.Future[None]:
         """Have this committed together; the future is done when it is durable, or has the BusError.
 
         Commits keep the order of the calls. For the arguments see Submission.
         """
         future: asyncio.Future[None] = self._loop.create_future()
-        self._submit(Submission(future, appends, positions, acks, fence))
+        self._submit(Submission(future, appends, positions, acks, fence, then))
         return future
 
     def run(self, call: Callable[[Ledger, sqlite3.Connection], T]) -> asyncio.Future[T]:
@@ -118,6 +119,8 @@ class Writer:
         for log, records in commit.appended:
             self._logs.appended(log, records)
         for submission in submissions:
+            if submission.then:
+                submission.then()
             _settle(submission.future, None, None)
 
     # In the thread
