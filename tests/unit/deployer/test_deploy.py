@@ -1,0 +1,236 @@
+"""A deployment, from its request to its acknowledgement: every way that it can go while its lease holds."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.deployer.scene import IMAGE, OLDER, FakeDriver, Scene, deploy, failure, idle, mine, older
+
+from ownstack_contracts.envelope import decode
+from ownstack_contracts.jobs import (
+    JobClaimed,
+    ReleaseTaskStarted,
+    RestartStarted,
+    StackDeployFailed,
+    StackDeployRequested,
+    StackDeploySucceeded,
+    StackJob,
+)
+from ownstack_contracts.topics import REPORTS
+
+
+async def granted(scene: Scene, request: StackJob | None = None, **grant: object) -> JobClaimed:
+    """A deployment is asked for, claimed and granted."""
+    scene.comes(request or deploy())
+    claim = await scene.hears(JobClaimed)
+    scene.grants(claim, **grant)
+    return claim
+
+
+async def test_a_deployment_looks_then_runs_its_phases_and_says_each_before_it_begins(scene: Scene) -> None:
+    claim = await granted(scene)
+    end = await scene.hears(StackDeploySucceeded)
+    await scene.is_over()
+
+    assert scene.driver.done == ["lock", "look", "release-task", "restart", "unlock"]
+    assert scene.said == [
+        "JobClaimed",
+        "ReleaseTaskStarted",
+        "ReleaseTaskSucceeded",
+        "RestartStarted",
+        "StackDeploySucceeded",
+    ]
+    assert end.live == mine(deploy())
+    assert end.run == claim.run
+    assert claim.deployer == "d1"
+
+
+async def test_request_and_grant_are_acknowledged_only_when_the_end_is_durable(scene: Scene) -> None:
+    gate = scene.driver.gate("restart")
+    await granted(scene)
+    await scene.hears(RestartStarted)
+    scene.bus.flowing.clear()
+    gate.set()
+    await idle()
+
+    assert scene.inbox.acknowledged == []
+
+    scene.bus.flowing.set()
+    await scene.is_over()
+    assert scene.inbox.acknowledged == [1, 2]
+
+
+async def test_a_phase_does_not_begin_before_it_is_durable_that_it_does(scene: Scene) -> None:
+    scene.comes(deploy())
+    claim = await scene.hears(JobClaimed)
+    scene.bus.flowing.clear()
+    scene.grants(claim)
+    await idle()
+
+    assert scene.driver.done == ["lock", "look"]
+
+    scene.bus.flowing.set()
+    await scene.hears(ReleaseTaskStarted)
+    await scene.is_over()
+    assert scene.driver.done[2:] == ["release-task", "restart", "unlock"]
+
+
+async def test_reports_say_what_they_go_back_to(scene: Scene) -> None:
+    await granted(scene)
+    await scene.is_over()
+
+    envelopes = [decode(REPORTS.name, record.value).envelope for record in scene.bus.records]
+    assert {e.causationid for e in envelopes} == {"fact/1"}
+    assert {e.team for e in envelopes} == {"acme"}
+    assert {e.source for e in envelopes} == {"/ownstack/deployer/d1"}
+    assert len({e.id for e in envelopes}) == len(envelopes)
+
+
+async def test_a_stack_that_does_not_run_the_release_task_goes_straight_to_the_restart(scene: Scene) -> None:
+    await granted(scene, deploy(release_task=False))
+    await scene.is_over()
+    assert scene.driver.done == ["lock", "look", "restart", "unlock"]
+    assert "ReleaseTaskStarted" not in scene.said
+
+
+async def test_a_release_task_that_an_earlier_run_has_done_is_not_run_again(scene: Scene) -> None:
+    await granted(scene, uncertain=True, release_task_done=True)
+    await scene.is_over()
+    assert scene.driver.done == ["lock", "look", "restart", "unlock"]
+
+
+async def test_an_uncertain_run_that_finds_its_deployment_live_runs_nothing(scene: Scene) -> None:
+    scene.driver.live = mine(deploy())
+    await granted(scene, uncertain=True)
+    end = await scene.hears(StackDeploySucceeded)
+    assert scene.driver.done == ["lock", "look", "unlock"]
+    assert end.live == mine(deploy())
+
+
+async def test_an_uncertain_run_that_finds_the_older_version_runs_the_phases(scene: Scene) -> None:
+    scene.driver.live = older()
+    await granted(scene, uncertain=True)
+    await scene.hears(StackDeploySucceeded)
+    assert scene.driver.done == ["lock", "look", "release-task", "restart", "unlock"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(deploy(generation=2), id="an-earlier-attempt"),
+        pytest.param(deploy(generation=3, image=OLDER), id="another-digest"),
+        pytest.param(deploy(generation=3, deployment="r0.eu-1"), id="another-deployment"),
+    ],
+)
+async def test_what_is_live_is_mine_only_if_deployment_generation_and_digest_are(
+    scene: Scene, other: StackDeployRequested
+) -> None:
+    scene.driver.live = mine(other)
+    await granted(scene, deploy(generation=3), uncertain=True)
+    await scene.is_over()
+    assert "restart" in scene.driver.done
+
+
+async def test_nothing_newer_is_overwritten(scene: Scene) -> None:
+    newer = older(generation=5)
+    scene.driver.live = newer
+    await granted(scene, deploy(generation=4))
+    end = await scene.hears(StackDeployFailed)
+    assert (end.phase, end.code, end.live) == ("look", "stale", newer)
+    assert scene.driver.done == ["lock", "look", "unlock"]
+
+
+async def test_another_teams_app_is_left_alone(scene: Scene) -> None:
+    foreign = older(team="other")
+    scene.driver.live = foreign
+    await granted(scene)
+    end = await scene.hears(StackDeployFailed)
+    assert (end.phase, end.code, end.live) == ("look", "foreign-app", foreign)
+    assert scene.driver.done == ["lock", "look", "unlock"]
+
+
+async def test_what_something_else_has_left_there_is_replaced(scene: Scene) -> None:
+    scene.driver.live = older(team=None, deployment=None, release=None)
+    await granted(scene)
+    await scene.hears(StackDeploySucceeded)
+
+
+async def test_a_stack_that_cannot_be_looked_at_is_not_touched(scene: Scene) -> None:
+    scene.driver.outcomes["look"] = failure("exit-255")
+    await granted(scene)
+    end = await scene.hears(StackDeployFailed)
+    assert (end.phase, end.code, end.live) == ("look", "exit-255", None)
+    assert scene.driver.done == ["lock", "look", "unlock"]
+
+
+async def test_a_lock_that_cannot_be_had_fails_the_deployment(scene: Scene) -> None:
+    scene.driver.outcomes["lock"] = failure("lock-timeout")  # type: ignore[index]
+    await granted(scene)
+    end = await scene.hears(StackDeployFailed)
+    assert (end.phase, end.code) == ("look", "lock-timeout")
+
+
+async def test_after_a_failed_release_task_the_older_version_goes_on_serving(scene: Scene) -> None:
+    scene.driver.live = older()
+    scene.driver.outcomes["release-task"] = failure()
+    await granted(scene)
+    end = await scene.hears(StackDeployFailed)
+    await scene.is_over()
+    assert (end.phase, end.code, end.message, end.live) == ("release-task", "exit-3", "It said: no.", older())
+    assert "restart" not in scene.driver.done
+    assert "ReleaseTaskSucceeded" not in scene.said
+
+
+async def test_after_a_failed_restart_the_stack_is_looked_at_again(scene: Scene) -> None:
+    scene.driver.live = older(image=IMAGE)
+    scene.driver.outcomes["restart"] = failure()
+    await granted(scene)
+    end = await scene.hears(StackDeployFailed)
+    assert (end.phase, end.code, end.live) == ("restart", "exit-3", older(image=IMAGE))
+    assert scene.driver.done == ["lock", "look", "release-task", "restart", "look", "unlock"]
+
+
+async def test_after_a_failed_restart_a_stack_that_cannot_be_looked_at_is_not_known(scene: Scene) -> None:
+    scene.driver.live = older()
+    gate = scene.driver.gate("restart")
+    scene.driver.outcomes["restart"] = failure()
+    await granted(scene)
+    await scene.hears(RestartStarted)
+    scene.driver.outcomes["look"] = failure()
+    gate.set()
+    end = await scene.hears(StackDeployFailed)
+    assert end.live is None
+
+
+async def test_a_bug_of_a_driver_fails_the_phase_and_nothing_else(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.driver.outcomes["release-task"] = ZeroDivisionError("oops")
+    await granted(scene)
+    end = await scene.hears(StackDeployFailed)
+    await scene.is_over()
+    assert (end.phase, end.code) == ("release-task", "driver-error")
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_an_instant_driver_is_not_held_up_by_the_bus(driver: FakeDriver, scene: Scene) -> None:
+    driver.instant = True
+    scene.comes(deploy())
+    claim = await scene.hears(JobClaimed)
+    calls = len(scene.bus.calls)
+    scene.grants(claim)
+    await scene.is_over()
+    assert [record.topic for record in scene.bus.calls[calls]] == [REPORTS.name] * 4
+    assert len(scene.bus.calls) == calls + 1
+
+
+async def test_what_the_phases_print_is_logged_under_the_deployment(scene: Scene) -> None:
+    scene.driver.logs = {"look": ["a"], "release-task": ["b", "c"], "restart": ["d"]}
+    claim = await granted(scene)
+    await scene.is_over()
+    assert [(x.phase, x.number, x.lines) for x in scene.logged] == [
+        ("look", 0, ("a",)),
+        ("release-task", 1, ("b", "c")),
+        ("restart", 3, ("d",)),
+    ]
+    assert {(x.deployment, x.job, x.run) for x in scene.logged} == {("r1.eu-1", "r1.eu-1.1", claim.run)}
+    assert {record.key for record in scene.bus.records if record.topic != REPORTS.name} == {"r1.eu-1"}

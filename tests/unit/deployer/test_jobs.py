@@ -1,0 +1,127 @@
+"""The other jobs: post-deploy scripts, looks and removals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.unit.deployer.scene import LEASE, Scene, failure, look, mine, older, postdeploy, removal
+from tests.unit.deployer.scene import deploy as a_deployment
+
+from ownstack_contracts.jobs import (
+    JobClaimed,
+    PostdeployFailed,
+    PostdeployStarted,
+    PostdeploySucceeded,
+    StackAppRemovalFailed,
+    StackAppRemoved,
+    StackJob,
+    StackLookFailed,
+    StackObserved,
+)
+
+
+async def granted(scene: Scene, request: StackJob, **grant: object) -> JobClaimed:
+    """A job is asked for, claimed and granted."""
+    scene.comes(request)
+    claim = await scene.hears(JobClaimed)
+    scene.grants(claim, **grant)
+    return claim
+
+
+async def test_a_post_deploy_script_is_run_and_reported(scene: Scene) -> None:
+    await granted(scene, postdeploy(), kind="postdeploy")
+    await scene.is_over()
+    assert scene.driver.done == ["lock", "post-deploy", "unlock"]
+    assert scene.said == ["JobClaimed", "PostdeployStarted", "PostdeploySucceeded"]
+
+
+async def test_a_post_deploy_script_that_fails_is_reported(scene: Scene) -> None:
+    scene.driver.outcomes["post-deploy"] = failure()
+    await granted(scene, postdeploy(), kind="postdeploy")
+    end = await scene.hears(PostdeployFailed)
+    assert (end.code, end.message) == ("exit-3", "It said: no.")
+
+
+async def test_a_post_deploy_script_whose_lease_ran_out_is_not_run_again(scene: Scene) -> None:
+    gate = scene.driver.gate("post-deploy")
+    await granted(scene, postdeploy(), kind="postdeploy")
+    await scene.hears(PostdeployStarted)
+    await scene.clock.pass_by(LEASE)
+    gate.set()
+    await scene.hears(PostdeploySucceeded)
+    scene.grants(await scene.hears(JobClaimed), kind="postdeploy")
+    await scene.hears(PostdeploySucceeded)
+    await scene.is_over()
+    assert scene.driver.done.count("post-deploy") == 1
+
+
+async def test_a_look_tells_what_is_live(scene: Scene) -> None:
+    scene.driver.live = older(generation=9, team="other")  # whatever it is
+    await granted(scene, look(), kind="look")
+    assert (await scene.hears(StackObserved)).live == scene.driver.live
+    await scene.is_over()
+
+
+async def test_a_look_tells_that_nothing_is_there(scene: Scene) -> None:
+    await granted(scene, look(), kind="look")
+    assert (await scene.hears(StackObserved)).live is None
+
+
+async def test_a_look_that_fails_is_told(scene: Scene) -> None:
+    scene.driver.outcomes["look"] = failure("look-unreadable")
+    await granted(scene, look(), kind="look")
+    assert (await scene.hears(StackLookFailed)).code == "look-unreadable"
+
+
+async def test_what_a_look_prints_is_logged_under_its_job(scene: Scene) -> None:
+    scene.driver.logs["look"] = ["hello"]
+    await granted(scene, look(), kind="look")
+    await scene.is_over()
+    (logged,) = scene.logged
+    assert (logged.deployment, logged.lines) == (look().job, ("hello",))
+
+
+async def test_a_removal_looks_and_removes(scene: Scene) -> None:
+    scene.driver.live = mine(a_deployment())
+    await granted(scene, removal(), kind="remove")
+    await scene.hears(StackAppRemoved)
+    assert scene.driver.done == ["lock", "look", "remove", "unlock"]
+
+
+async def test_a_removal_runs_even_when_nothing_is_live_for_something_may_be_left(scene: Scene) -> None:
+    await granted(scene, removal(), kind="remove")
+    await scene.hears(StackAppRemoved)
+    assert "remove" in scene.driver.done
+
+
+async def test_an_uncertain_removal_that_finds_nothing_runs_nothing(scene: Scene) -> None:
+    await granted(scene, removal(), kind="remove", uncertain=True)
+    await scene.hears(StackAppRemoved)
+    assert "remove" not in scene.driver.done
+
+
+@pytest.mark.parametrize(("live", "code"), [(older(generation=3), "stale"), (older(team="other"), "foreign-app")])
+async def test_nothing_newer_and_nothing_foreign_is_removed(scene: Scene, live: object, code: str) -> None:
+    scene.driver.live = live
+    await granted(scene, removal(), kind="remove")
+    assert (await scene.hears(StackAppRemovalFailed)).code == code
+    assert "remove" not in scene.driver.done
+
+
+@pytest.mark.parametrize(
+    ("request_of", "end"),
+    [(postdeploy, PostdeployFailed), (look, StackLookFailed), (removal, StackAppRemovalFailed)],
+)
+async def test_a_lock_that_cannot_be_had_fails_every_kind_of_job(
+    scene: Scene, request_of: Callable[[], StackJob], end: type
+) -> None:
+    scene.driver.outcomes["lock"] = failure("lock-timeout")
+    await granted(scene, request_of())
+    assert (await scene.hears(end)).code == "lock-timeout"
+
+
+async def test_a_removal_that_fails_is_told(scene: Scene) -> None:
+    scene.driver.outcomes["remove"] = failure()
+    await granted(scene, removal(), kind="remove")
+    assert (await scene.hears(StackAppRemovalFailed)).code == "exit-3"
