@@ -65,23 +65,11 @@ class Leases:
         return lease is None or lease.until <= now
 
     def earliest(self) -> int | None:
-        """When the next lease may lapse; not later than it does."""
-        self._settle()
+        """When to look for lapsed leases next. Extending leaves timers as they were, so it may be too early."""
         return self._timers.earliest()
-
-    def _settle(self) -> None:
-        """Extending leaves timers as they were; they are put right only when they come to the front."""
-        while (at := self._timers.earliest()) is not None:
-            stale = [run for run in self._timers.until(at) if self._leases[run].until > at]
-            if not stale:
-                return
-            for run in stale:
-                self._timers.set(run, self._leases[run].until)
 
     def lapsed(self, now: int) -> Iterable[tuple[str, Lease]]:
         """The runs whose leases have lapsed at `now`; each is told again only after a while."""
-        if (earliest := self.earliest()) is None or earliest > now:
-            return
         for run in self._timers.until(now):
             lease = self._leases[run]
             if lease.until <= now:
