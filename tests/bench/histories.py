@@ -1,10 +1,11 @@
-"""Histories as the promoter would write them, by its own rules: for the benchmark of a rebuild, and for tests of readers."""
+"""Histories as the promoter would write them, by its own rules: for the bench of a rebuild, and tests of readers."""
 
 from __future__ import annotations
 
 import itertools
 from collections import deque
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 
 from ownstack_bus.port import Record
 from ownstack_contracts.apps import AppCreated
@@ -44,7 +45,7 @@ BETWEEN = 7
 
 def image(number: int) -> str:
     """An image of its own."""
-    return f"registry.example/shop@sha256:{number:064x}"
+    return f"registry.example/shop@sha256:{sha256(str(number).encode()).hexdigest()}"
 
 
 class Chronicle:
@@ -59,7 +60,7 @@ class Chronicle:
         self._runs = itertools.count(1)
         self._inputs = itertools.count()
 
-    def say(self, message: Message, *, id: str | None = None, actor: str = "token:ann") -> list[Message]:  # noqa: A002
+    def say(self, message: Message, *, id: str | None = None, actor: str = "token:ann") -> list[Message]:
         """Decide on an input; its facts happen. A refused command is rejected, as the promoter does it."""
         self.now += BETWEEN
         name = id or f"c{next(self._ids)}"
@@ -111,10 +112,12 @@ class Chronicle:
             fact = todo.popleft()
             happened.append(fact)
             if isinstance(fact, StackJob):
-                todo.extend(self._work(fact, self.claim(fact)))
+                todo.extend(self.work(fact))
         return happened
 
-    def _work(self, request: StackJob, run: str) -> list[Message]:
+    def work(self, request: StackJob) -> list[Message]:
+        """A new run does a job, and all goes well. Returns the facts of its reports."""
+        run = self.claim(request)
         about = {"job": request.job, "run": run, "app": request.app, "stack": request.stack}
         followed: list[Message] = []
         for report in _reports(request, about, self.team.name):
@@ -178,7 +181,7 @@ def promoted(chronicle: Chronicle, number: int) -> None:
 
 
 def promotions(facts: int, stacks: int = 50, teams: int = 4) -> list[Record]:
-    """A partition with at least so many facts: `teams` teams promote one image after another to `stacks` stacks each."""
+    """A partition of at least so many facts: each team promotes one image after another to `stacks` stacks."""
     records: list[Record] = []
     chronicles = [shop(Chronicle(f"team-{number}", records), stacks) for number in range(1, teams + 1)]
     for number in itertools.count(1):
