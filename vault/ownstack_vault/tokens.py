@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, Row, insert, select, update
+from sqlalchemy import Engine, Row, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ownstack_vault.tables import TOKENS
@@ -67,9 +67,8 @@ class Vault:
 
         Looked up by its hash: how long that takes says nothing about a secret, as nobody can choose a hash.
         """
-        query = select(*_COLUMNS).where(TOKENS.c.hash == _hash(secret), TOKENS.c.revoked_at.is_(None))
         with self._engine.connect() as connection:
-            row = connection.execute(query).one_or_none()
+            row = connection.execute(_BY_HASH, {"wanted": _hash(secret)}).one_or_none()
         return None if row is None else _token(row)
 
     def is_valid(self, token_id: str) -> bool:
@@ -125,6 +124,8 @@ def _valid_tokens(vault: Vault, team: str) -> Sequence[Token]:
 
 
 _COLUMNS = [column for column in TOKENS.c if column.name != "hash"]
+_BY_HASH = select(*_COLUMNS).where(TOKENS.c.hash == bindparam("wanted"), TOKENS.c.revoked_at.is_(None))
+"""Built once: it is asked with every request."""
 
 
 def _token(row: Row[tuple[object, ...]]) -> Token:

@@ -64,7 +64,7 @@ def _unauthorized(code: str, detail: str, error: str | None = None) -> Problem:
     return Problem(401, code, detail, hint=hint, headers={"WWW-Authenticate": challenge})
 
 
-def who(request: Request) -> Who:
+async def who(request: Request) -> Who:
     """The caller of this request. Only routes below `/api/v1` have one."""
     found = request.scope[_CALLER]
     assert isinstance(found, Who)

@@ -49,6 +49,7 @@ async def serve(app: FastAPI, settings: Settings, ready: asyncio.Event, listener
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=settings.shutdown_grace,
     )
     server = _Server(config, ready)

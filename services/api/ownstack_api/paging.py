@@ -22,7 +22,7 @@ class Part:
     cursor: str | None
 
 
-def _part(
+async def _part(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many at most.")] = 50,
     cursor: Annotated[str | None, Query(max_length=1_000, description="`next` of the page before.")] = None,
 ) -> Part:

@@ -21,7 +21,7 @@ def wait_of(values: list[str]) -> int:
     return 0
 
 
-def _wait(
+async def _wait(
     request: Request,
     _prefer: Annotated[
         str | None,

@@ -37,7 +37,7 @@ class Keys:
     traceparent: str | None
 
 
-def _keys(
+async def _keys(
     request: Request,
     _key: Annotated[
         str | None,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from tests.unit.api.house import House
 
 from ownstack_api import generate
+from ownstack_api.app import ROUTES
 
 ROOT = Path(__file__).parents[3]
 
@@ -68,3 +72,15 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
     schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert set(references(document)) <= schemas
+
+
+def test_no_dependency_takes_a_thread() -> None:
+    def calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
+        for dependency in dependant.dependencies:
+            assert dependency.call is not None
+            yield dependency.call
+            yield from calls(dependency)
+
+    found = {call for route in ROUTES if isinstance(route, APIRoute) for call in calls(route.dependant)}
+    assert len(found) > 5
+    assert all(iscoroutinefunction(call) for call in found)

@@ -49,7 +49,7 @@ COMMAND: dict[str, Any] = {
 """How an operation that takes a command is declared."""
 
 
-def _last_event_id(
+async def _last_event_id(
     last: Annotated[
         Number | None,
         Header(alias="Last-Event-ID", description="The id of the last event that you saw: go on after it."),

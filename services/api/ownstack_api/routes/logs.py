@@ -31,7 +31,7 @@ class Filter:
     deployment: str | None
 
 
-def _filter(
+async def _filter(
     stack: Annotated[StackName | None, Query(description="Only lines from this stack.")] = None,
     deployment: Annotated[Identifier | None, Query(description="Only lines of this deployment.")] = None,
 ) -> Filter:
