@@ -30,8 +30,12 @@ class Seen(Generic[T]):
 
     async def reach(self, count: int) -> list[T]:
         """All, once there are `count`."""
+        return await self.until(lambda items: len(items) >= count)
+
+    async def until(self, enough: Callable[[list[T]], bool]) -> list[T]:
+        """All, once they are enough."""
         async with asyncio.timeout(PATIENCE_S):
-            while len(self.items) < count:
+            while not enough(self.items):
                 self._grown.clear()
                 await self._grown.wait()
         return self.items
