@@ -1,15 +1,23 @@
-"""A house for each test."""
+"""A house for each test, over one vault."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from tests.unit.api.house import House, opened
 
+from ownstack_vault import Vault, open_vault
+
+
+@pytest.fixture(scope="session")
+def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
+    vault = open_vault(f"sqlite:///{tmp_path_factory.mktemp('vault')}/vault.db")
+    yield vault
+    vault.close()
+
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with opened(tmp_path) as house:
+async def house(vault: Vault) -> AsyncIterator[House]:
+    async with opened(vault) as house:
         yield house

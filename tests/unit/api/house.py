@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import orjson
 from fastapi import FastAPI
+from sqlalchemy import delete
 
 from ownstack_api.app import create_app
 from ownstack_api.parts import Parts
@@ -21,7 +21,8 @@ from ownstack_contracts.envelope import Event, decode
 from ownstack_readmodel import CursorInvalid, LocalChanges, ReadModel
 from ownstack_readmodel.queries.history import FactRecord
 from ownstack_readmodel.views import CommandView, LogLineView, Page
-from ownstack_vault import Vault, open_vault
+from ownstack_vault import Vault
+from ownstack_vault.tables import TOKENS
 
 NOW = 1_800_000_000_000
 IMAGE = "registry.example/shop@sha256:" + "a" * 64
@@ -226,9 +227,10 @@ class House:
 
 
 @asynccontextmanager
-async def opened(tmp_path: Path, settings: Settings | None = None) -> AsyncIterator[House]:
-    """A house with the teams acme and rival."""
-    vault = open_vault(f"sqlite:///{tmp_path}/vault.db")
+async def opened(vault: Vault, settings: Settings | None = None) -> AsyncIterator[House]:
+    """A house with the teams acme and rival, over a vault that is emptied first."""
+    with vault._engine.begin() as connection:
+        connection.execute(delete(TOKENS))
     bus, readmodel = FakeBus(), FakeReadModel()
     parts = Parts(
         bus=cast("Bus", bus),
@@ -247,7 +249,6 @@ async def opened(tmp_path: Path, settings: Settings | None = None) -> AsyncItera
 
     async with client(mine) as me, client(theirs) as other, client(None) as anonymous:
         yield House(app, parts, bus, readmodel, vault, mine, me, other, anonymous)
-    vault.close()
 
 
 def problem_of(response: httpx.Response) -> tuple[int, str]:

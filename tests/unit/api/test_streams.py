@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from tests.unit.api.asgi import Reader, reading
@@ -14,6 +13,7 @@ from tests.unit.api.test_queries import APP
 
 from ownstack_api.live import BATCH
 from ownstack_api.settings import Settings
+from ownstack_vault import Vault
 
 
 async def test_a_stream_begins_now_and_says_where_that_is(house: House) -> None:
@@ -113,9 +113,9 @@ async def test_log_lines_come_as_they_are_printed(house: House) -> None:
 
 
 @pytest.fixture
-async def lively(tmp_path: Path) -> AsyncIterator[House]:
+async def lively(vault: Vault) -> AsyncIterator[House]:
     """A house whose heart beats fast, and that allows two streams per token."""
-    async with opened(tmp_path, Settings(heartbeat=0.01, streams_per_token=2)) as house:
+    async with opened(vault, Settings(heartbeat=0.01, streams_per_token=2)) as house:
         yield house
 
 
