@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -29,6 +30,7 @@ class _Kind(NamedTuple):
 _KINDS: Mapping[str, _Kind] = MappingProxyType(
     {name: _Kind(schema_of(kind), kind.__pydantic_validator__.validate_python) for name, kind in HISTORY_TYPES.items()}
 )
+_at = lru_cache(maxsize=64)(milliseconds)  # the facts of a decision have one time
 _FROM_COMMANDS = f"{COMMANDS.name}/"
 
 
@@ -84,14 +86,8 @@ def _is_intact(value: bytes, raw: Mapping[str, Any]) -> bool:
 
 
 def _stamp(raw: Mapping[str, Any]) -> Stamp:
-    return Stamp(
-        team=raw["team"],
-        sequence=raw["sequence"],
-        at=milliseconds(raw["time"]),
-        actor=raw.get("actor"),
-        command=raw.get("causationid") if raw["input"].startswith(_FROM_COMMANDS) else None,
-        step=raw["step"],
-    )
+    command = raw.get("causationid") if raw["input"].startswith(_FROM_COMMANDS) else None
+    return Stamp(raw["team"], raw["sequence"], _at(raw["time"]), raw.get("actor"), command, raw["step"])
 
 
 def where(record: Record) -> str:

@@ -1,0 +1,128 @@
+"""Whatever happens to a team, the read model says what the promoter knows; and it does not matter in which batches."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.bench.histories import Chronicle, promoted, shop
+from tests.unit.projections.house import House, at_new_offsets, dump, empty
+from tests.unit.projections.tumult import tumult
+
+from ownstack_promoter.model import App, Holding, Rollout
+from ownstack_readmodel import ReadModel, open_readmodel
+from ownstack_readmodel.views import AppStackView, AppView, RolloutView
+
+LIGHT = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(scope="module")
+def readmodel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadModel]:
+    path: Path = tmp_path_factory.mktemp("agreement")
+    readmodel = open_readmodel(f"sqlite:///{path / 'model.db'}", threading.Lock())
+    yield readmodel
+    readmodel.close()
+
+
+def _begun() -> Chronicle:
+    chronicle = shop(Chronicle(), 2)
+    promoted(chronicle, 1)
+    return chronicle
+
+
+@given(seed=st.integers(0, 2**32))
+@LIGHT
+def test_the_read_model_says_what_the_promoter_knows(readmodel: ReadModel, seed: int) -> None:
+    chronicle = tumult(_begun(), seed)
+    empty(readmodel)
+    asyncio.run(_agrees(House(readmodel), chronicle))
+
+
+async def _agrees(house: House, chronicle: Chronicle) -> None:
+    await house.take(chronicle.records, batch=17)
+    team, model = chronicle.team, house.readmodel
+    assert await model.last_sequence("acme") == team.sequence
+    assert {p.production: [s.app for s in p.stages] for p in (await model.pipelines("acme")).items} == {
+        name: pipeline.stages for name, pipeline in team.pipelines.items()
+    }
+    assert {stack.name for stack in (await model.stacks("acme")).items} == set(team.stacks)
+    views = {view.name: view for view in (await model.apps("acme")).items}
+    assert set(views) == set(team.apps)
+    for name, app in team.apps.items():
+        _app_agrees(views[name], app)
+        assert views[name].current_release == team.current_release(app)
+    for rollout in team.rollouts.values():
+        view = await model.rollout("acme", rollout.id)
+        assert view is not None
+        _rollout_agrees(view, rollout)
+
+
+def _app_agrees(view: AppView, app: App) -> None:
+    assert (view.id, view.rollout, view.queue) == (app.id, app.active, app.queue)
+    assert view.settings.model_dump() == {
+        "release_task": app.settings.release_task,
+        "postdeploy": app.settings.postdeploy,
+        "waiting_deadline": app.settings.waiting_deadline,
+        "running_deadline": app.settings.running_deadline,
+    }
+    assert [stack.stack for stack in view.stacks] == list(app.stacks)
+    for stack in view.stacks:
+        _holding_agrees(stack, app.live.get(stack.stack))
+
+
+def _holding_agrees(view: AppStackView, holding: Holding | None) -> None:
+    assert (view.status == "live") == (holding is not None)
+    if holding is not None:
+        assert view.live is not None
+        assert (view.live.image, view.live.generation) == (holding.image, holding.generation)
+        assert view.live.deployment == holding.deployment
+        assert holding.release in (view.live.release, None)
+
+
+def _rollout_agrees(view: RolloutView, rollout: Rollout) -> None:
+    assert (view.status in ("queued", "running")) == (rollout.state != "ended")
+    assert (view.status == "queued") == (rollout.state == "queued")
+    assert view.release == rollout.release
+    if rollout.state == "queued":
+        return
+    for stack in view.stacks:
+        deployment = rollout.deployments[stack.stack]
+        assert (stack.attempt, stack.code) == (deployment.attempt, deployment.code)
+        assert (stack.ended_at is None) == deployment.is_open
+        assert stack.state == deployment.state or deployment.is_open
+
+
+@given(seed=st.integers(0, 2**32), cuts=st.lists(st.integers(1, 40), min_size=1), restarts=st.integers(0, 3))
+@LIGHT
+def test_batches_doubles_and_restarts_do_not_matter(
+    readmodel: ReadModel, seed: int, cuts: list[int], restarts: int
+) -> None:
+    chronicle = tumult(_begun(), seed)
+    empty(readmodel)
+    asyncio.run(House(readmodel).take(chronicle.records, batch=100_000))
+    at_once = dump(readmodel, but=("rm_positions",))
+    empty(readmodel)
+    asyncio.run(_in_pieces(House(readmodel), chronicle, cuts, restarts))
+    assert dump(readmodel, but=("rm_positions",)) == at_once
+
+
+async def _in_pieces(house: House, chronicle: Chronicle, cuts: list[int], restarts: int) -> None:
+    """Pieces of the lengths `cuts`, over and over; of each the beginning of the next comes twice."""
+    records, start, number = chronicle.records, 0, 0
+    pieces = []
+    while start < len(records):
+        length = cuts[number % len(cuts)]
+        pieces.append(records[start : start + length + 3])
+        start, number = start + length, number + 1
+    given = at_new_offsets([record for piece in pieces for record in piece])
+    taken = 0
+    for number, piece in enumerate(pieces):
+        taken += len(piece)
+        await house.take(given[:taken])
+        if restarts and number % (restarts + 1) == 0:
+            await house.restart()

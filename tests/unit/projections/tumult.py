@@ -1,0 +1,153 @@
+"""A team to which anything happens: commands that hold or not, runs that work, fail, lapse and report late, time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from tests.bench.histories import Chronicle, image, live_of
+
+from ownstack_contracts.apps import AppCreated, AppDestroyed, AppSettingsChanged, AppStackAdded, AppStackRemoved
+from ownstack_contracts.jobs import (
+    JobClaimed,
+    LeaseLapsed,
+    LeaseReturned,
+    Live,
+    PostdeployFailed,
+    PostdeployStarted,
+    PostdeploySucceeded,
+    ReleaseTaskStarted,
+    ReleaseTaskSucceeded,
+    RestartStarted,
+    StackAppRemovalFailed,
+    StackAppRemoved,
+    StackDeployFailed,
+    StackDeployRequested,
+    StackDeploySucceeded,
+    StackLookFailed,
+    StackObserved,
+)
+from ownstack_contracts.message import Message
+from ownstack_contracts.pipelines import PipelineCreated, PipelineRemoved, StageRemoved, StagingAdded
+from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
+from ownstack_contracts.rollouts import DeployRequested, StackRetryRequested
+from ownstack_contracts.stacks import StackAdded, StackRemoved
+
+APPS = ("shop", "shop-staging", "docs")
+STACKS = ("eu-1", "eu-2", "staging-1", "us-1")
+
+
+def tumult(chronicle: Chronicle, seed: int, length: int = 150) -> Chronicle:
+    """Let so much happen, one after another; the seed says what."""
+    random = Random(seed)
+    kinds = [*_COMMANDS, _wait, _work, _finish]
+    weights = [*_WEIGHTS, 1, 25, 25]
+    for _ in range(length):
+        (what,) = random.choices(kinds, weights)
+        happened = what(chronicle, random.randrange(12), random.randrange(12))
+        if isinstance(happened, Message):
+            chronicle.say(happened)
+    return chronicle
+
+
+def _wait(chronicle: Chronicle, _: int, how: int) -> None:
+    chronicle.wait((1, 600, 4_000)[how % 3])
+
+
+def _app(number: int) -> str:
+    return APPS[number % len(APPS)]
+
+
+def _stack(number: int) -> str:
+    return STACKS[number % len(STACKS)]
+
+
+def _promotion(chronicle: Chronicle, number: int) -> str:
+    return sorted(chronicle.team.rollouts)[number % len(chronicle.team.rollouts)] if chronicle.team.rollouts else "none"
+
+
+def _stacks(number: int) -> tuple[str, ...] | None:
+    return None if number % 3 else (_stack(number),)
+
+
+_COMMANDS: Sequence[Callable[[Chronicle, int, int], Message]] = (
+    lambda _, who, how: DeployRequested(app=_app(who), image=image(how % 4), stacks=_stacks(how), redeploy=how == 5),
+    lambda _, who, how: DeployRequested(app=_app(who), image=image(how % 4)),
+    lambda _, who, how: PromotionRequested(app=_app(who), redeploy=how == 7),
+    lambda _, who, how: PromotionRequested(app="shop-staging", release=how),
+    lambda chronicle, who, _: PromotionCancelRequested(promotion=_promotion(chronicle, who)),
+    lambda _, who, how: StackRetryRequested(app=_app(who), stack=_stack(how)),
+    lambda _, who, __: StackRetryRequested(app=_app(who), postdeploy=True),
+    lambda _, who, how: AppStackAdded(app=_app(who), stack=_stack(how)),
+    lambda _, who, how: AppStackRemoved(app=_app(who), stack=_stack(how)),
+    lambda _, who, how: AppCreated(app=_app(who), stacks=STACKS[: how % 4]),
+    lambda _, who, __: AppDestroyed(app=_app(who)),
+    lambda _, who, how: AppSettingsChanged(
+        app=_app(who),
+        release_task=("each-stack", "first-stack")[how % 2],  # type: ignore[arg-type]  # one of the two
+        postdeploy=("once-per-promotion", "once-per-app", "each-stack")[how % 3],  # type: ignore[arg-type]  # one of them
+    ),
+    lambda _, who, how: StackRemoved(stack=_stack(who), forget=how % 2 == 0),
+    lambda _, who, __: StackAdded(stack=_stack(who), driver="noop"),
+    lambda _, who, __: PipelineCreated(production=_app(who)),
+    lambda _, who, __: PipelineRemoved(production=_app(who)),
+    lambda _, who, how: StagingAdded(production=_app(who), staging=_app(how), before=None if how % 2 else _app(who)),
+    lambda _, who, how: StageRemoved(production=_app(who), stage=_app(how)),
+)
+
+
+_WEIGHTS = (6, 6, 6, 3, 3, 6, 2, 2, 1, 2, 1, 2, 1, 2, 1, 1, 2, 1)
+"""How often each command is given: those that begin something more than those that end it."""
+
+
+def _work(chronicle: Chronicle, who: int, how: int) -> None:
+    """A run claims a job, or the one that holds a place reports; or a run of a job that is over does, too late."""
+    team = chronicle.team
+    if how == 11:
+        chronicle.say(_late(chronicle, who))
+    elif team.grants and how > 2:
+        place, grant = list(team.grants.items())[who % len(team.grants)]
+        chronicle.say(_report(chronicle, place, grant.job, grant.run, how))
+    elif team.jobs:
+        job = list(team.jobs.values())[who % len(team.jobs)].request
+        chronicle.say(JobClaimed(job=job.job, run=f"run-{chronicle.now}", app=job.app, stack=job.stack))
+
+
+def _finish(chronicle: Chronicle, who: int, _: int) -> None:
+    """All goes well with a job that nobody has begun."""
+    idle = [job.request for job in chronicle.team.jobs.values() if job.place not in chronicle.team.grants]
+    if idle:
+        chronicle.work(idle[who % len(idle)])
+
+
+def _report(chronicle: Chronicle, place: tuple[str, str], job: str, run: str, how: int) -> Message:
+    about = {"job": job, "run": run, "app": place[0], "stack": place[1]}
+    known = chronicle.team.jobs.get(job)
+    if known is None or how == 3:
+        return LeaseLapsed(**about)
+    if how == 4:
+        return LeaseReturned(**about)
+    failed = {"code": "exit-1", "message": "It failed."}
+    if known.kind == "look":
+        live = Live(image=image(how % 4))
+        return (StackObserved(**about), StackObserved(**about, live=live), StackLookFailed(**about, **failed))[how % 3]
+    if known.kind == "remove":
+        return StackAppRemoved(**about) if how % 2 else StackAppRemovalFailed(**about, **failed)
+    if known.kind == "postdeploy":
+        return (PostdeployStarted(**about), PostdeploySucceeded(**about), PostdeployFailed(**about, **failed))[how % 3]
+    assert isinstance(known.request, StackDeployRequested)
+    live = live_of(known.request, chronicle.team.name)
+    return (
+        ReleaseTaskStarted(**about),
+        ReleaseTaskSucceeded(**about),
+        RestartStarted(**about),
+        StackDeploySucceeded(**about, live=live),
+        StackDeployFailed(**about, **failed, phase="release-task"),
+        StackDeployFailed(**about, **failed, phase="restart", live=live),
+    )[how % 6]
+
+
+def _late(chronicle: Chronicle, who: int) -> Message:
+    """What a run saw whose job is over."""
+    live = Live(image=image(who % 4), generation=who, deployment="gone", release=who % 3, team="acme", app_id="shop.9")
+    return StackObserved(job="gone.1", run="gone", app=_app(who), stack=_stack(who), live=None if who == 0 else live)
