@@ -109,9 +109,7 @@ def _fail(team: Team, rollout: Rollout) -> Iterator[Message]:
         for stack in rollout.stacks:
             deployment = rollout.deployments[stack]
             if deployment.state == "asked" and deployment.job is not None:
-                yield StackDeployCancelled(
-                    job=deployment.job, deployment=deployment.id, app=rollout.app, stack=stack
-                )
+                yield StackDeployCancelled(job=deployment.job, deployment=deployment.id, app=rollout.app, stack=stack)
                 yield JobClosed(job=deployment.job, app=rollout.app, stack=stack, reason="cancelled")
         yield from skip_those_that_waited(rollout, Change(), CODE)
 

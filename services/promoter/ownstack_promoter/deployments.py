@@ -193,9 +193,7 @@ def postdeploy_fails(team: Team, report: PostdeployFailed, moment: Moment) -> It
     yield from _postdeploy_ends(team, report, "failed", moment)
 
 
-def _postdeploy_ends(
-    team: Team, report: RunReport, outcome: PostdeployOutcome, moment: Moment
-) -> Iterator[Message]:
+def _postdeploy_ends(team: Team, report: RunReport, outcome: PostdeployOutcome, moment: Moment) -> Iterator[Message]:
     job = _held(team, report, "postdeploy")
     if job is None:
         yield from give_back(team, report.job, report.run, (report.app, report.stack))

@@ -10,7 +10,7 @@ from ownstack_contracts.message import Message
 from ownstack_contracts.names import digest_of
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.model import App, Holding, Job, Release
-from ownstack_promoter.places import end_grant, give_back, holder, open_job
+from ownstack_promoter.places import end_grant, give_back, holder, open_job, whereabouts
 from ownstack_promoter.team import Team, newest
 
 PATIENCE = 14 * 24 * 3_600_000
@@ -23,16 +23,10 @@ AGAIN_FIRST, AGAIN_MOST = 60_000, 3_600_000
 
 def look(team: Team, app: str, app_id: str, stack: str, moment: Moment) -> StackLookRequested:
     """Ask what is live there."""
-    place = team.stack(stack)
     number = team.job_numbers.get((app, stack), 0) + 1
     return StackLookRequested(
         job=f"{app_id}.{stack}.look.{number}",
-        app=app,
-        app_id=app_id,
-        stack=stack,
-        driver=place.driver,  # type: ignore[arg-type]  # validated when the stack was added
-        address=place.address,
-        settings=place.settings,
+        **whereabouts(team, app, app_id, stack),
         generation=team.generation(app, stack),
         waiting_until=moment.now + PATIENCE,
         running_deadline=LOOKING,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ownstack_contracts.jobs import (
     JobClaimed,
@@ -15,8 +16,29 @@ from ownstack_contracts.jobs import (
 )
 from ownstack_contracts.message import Message
 from ownstack_promoter.dispatch import Moment, decides, evolves
-from ownstack_promoter.model import Grant, Job, Place
+from ownstack_promoter.model import App, Grant, Job, Place
 from ownstack_promoter.team import Team
+
+
+def whereabouts(team: Team, app: str, app_id: str, stack: str) -> dict[str, Any]:
+    """What every job says: which app on which stack, and how that stack is reached."""
+    place = team.stacks[stack]
+    return {
+        "app": app,
+        "app_id": app_id,
+        "stack": stack,
+        "driver": place.driver,
+        "address": place.address,
+        "settings": place.settings,
+    }
+
+
+def deadlines(app: App, moment: Moment) -> dict[str, int]:
+    """Until when a job waits (ms since the epoch), and how long it may run (s)."""
+    return {
+        "waiting_until": moment.now + app.settings.waiting_deadline * 1_000,
+        "running_deadline": app.settings.running_deadline,
+    }
 
 
 def open_job(team: Team, kind: JobKind, request: StackJob, rollout: str | None = None) -> Job:

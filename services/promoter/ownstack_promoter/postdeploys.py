@@ -8,7 +8,7 @@ from ownstack_promoter.change import Change
 from ownstack_promoter.dispatch import Moment, evolves
 from ownstack_promoter.endings import rest_if_done
 from ownstack_promoter.model import Job, Postdeploy, Rollout
-from ownstack_promoter.places import close_job, end_grant, open_job
+from ownstack_promoter.places import close_job, deadlines, end_grant, open_job, whereabouts
 from ownstack_promoter.team import Team
 
 
@@ -25,22 +25,16 @@ def next_postdeploy(team: Team, rollout: Rollout, change: Change, moment: Moment
 
 def request_postdeploy(team: Team, rollout: Rollout, stack: str, change: Change, moment: Moment) -> PostdeployRequested:
     """Ask for the script on one stack: its first attempt, or one more."""
-    app, place = team.apps[rollout.app], team.stacks[stack]
+    app = team.apps[rollout.app]
     known = rollout.postdeploys.get(stack)
     attempt = (known.attempt if known else 0) + 1
     deployment = f"{rollout.id}.{stack}"
     assert rollout.release is not None
     return PostdeployRequested(
         job=f"{deployment}.postdeploy.{attempt}",
-        app=app.name,
-        app_id=app.id,
-        stack=stack,
-        driver=place.driver,  # type: ignore[arg-type]  # validated when the stack was added
-        address=place.address,
-        settings=place.settings,
+        **whereabouts(team, app.name, app.id, stack),
+        **deadlines(app, moment),
         generation=max(team.generation(app.name, stack), change.generations.get(stack, 0)),
-        waiting_until=moment.now + app.settings.waiting_deadline * 1_000,
-        running_deadline=app.settings.running_deadline,
         deployment=deployment,
         rollout=rollout.id,
         attempt=attempt,

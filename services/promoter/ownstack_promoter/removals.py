@@ -9,24 +9,17 @@ from ownstack_contracts.jobs import RunReport, StackAppRemovalFailed, StackAppRe
 from ownstack_contracts.message import Message
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.model import App, Job
-from ownstack_promoter.places import close_job, end_grant, give_back, holder, open_job
+from ownstack_promoter.places import close_job, deadlines, end_grant, give_back, holder, open_job, whereabouts
 from ownstack_promoter.team import Team
 
 
 def removal(team: Team, app: App, stack: str, moment: Moment) -> StackAppRemovalRequested:
     """Ask the stack to remove the app. Its generation is above all deployments so far."""
-    place = team.stack(stack)
     return StackAppRemovalRequested(
         job=f"{app.id}.{stack}.remove.{team.job_numbers.get((app.name, stack), 0) + 1}",
-        app=app.name,
-        app_id=app.id,
-        stack=stack,
-        driver=place.driver,  # type: ignore[arg-type]  # validated when the stack was added
-        address=place.address,
-        settings=place.settings,
+        **whereabouts(team, app.name, app.id, stack),
+        **deadlines(app, moment),
         generation=team.generation(app.name, stack) + 1,
-        waiting_until=moment.now + app.settings.waiting_deadline * 1_000,
-        running_deadline=app.settings.running_deadline,
     )
 
 

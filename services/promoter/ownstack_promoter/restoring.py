@@ -234,4 +234,3 @@ def _cut(state: PartitionState, replay: _Replay, written: list[_Fact], reason: s
         first.position, first.now, envelope.actor, envelope.correlationid, envelope.causationid, envelope.traceparent
     )
     return seal_all(facts, origin, len(written), len(written) + len(facts))
-

@@ -13,7 +13,7 @@ from ownstack_promoter.change import Change, Ended
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.endings import end_of, superseded
 from ownstack_promoter.model import App, Deployment, Rollout
-from ownstack_promoter.places import open_job
+from ownstack_promoter.places import deadlines, open_job, whereabouts
 from ownstack_promoter.postdeploys import next_postdeploy
 from ownstack_promoter.refused import Refused
 from ownstack_promoter.team import Team
@@ -94,9 +94,7 @@ def rollout_queued(team: Team, fact: RolloutQueued) -> None:
     team.apps[fact.app].queue.append(fact.rollout)
 
 
-def _start(
-    team: Team, rollout: Rollout, app: App, change: Change, moment: Moment, release: int
-) -> Iterator[Message]:
+def _start(team: Team, rollout: Rollout, app: App, change: Change, moment: Moment, release: int) -> Iterator[Message]:
     """The release gets its number, its config is fixed, and its stacks are asked."""
     yield ReleaseCreated(
         app=app.name,
@@ -154,21 +152,15 @@ def ask(
     team: Team, rollout: Rollout, stack: str, change: Change, moment: Moment, *, release: int, release_task: bool
 ) -> StackDeployRequested:
     """Ask a stack to deploy the rollout's release: one more attempt."""
-    app, place = team.apps[rollout.app], team.stacks[stack]
+    app = team.apps[rollout.app]
     known = rollout.deployments.get(stack)
     attempt = (known.attempt if known else 0) + 1
     deployment = f"{rollout.id}.{stack}"
     return StackDeployRequested(
         job=f"{deployment}.{attempt}",
-        app=app.name,
-        app_id=app.id,
-        stack=stack,
-        driver=place.driver,  # type: ignore[arg-type]  # validated when the stack was added
-        address=place.address,
-        settings=place.settings,
+        **whereabouts(team, app.name, app.id, stack),
+        **deadlines(app, moment),
         generation=change.generation(team, app.name, stack),
-        waiting_until=moment.now + app.settings.waiting_deadline * 1_000,
-        running_deadline=app.settings.running_deadline,
         deployment=deployment,
         rollout=rollout.id,
         attempt=attempt,
