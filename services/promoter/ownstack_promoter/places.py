@@ -33,7 +33,7 @@ def whereabouts(team: Team, app: str, app_id: str, stack: str) -> dict[str, Any]
     }
 
 
-def deadlines(app: App, moment: Moment) -> dict[str, int]:
+def deadlines(app: App, moment: Moment) -> dict[str, Any]:
     """Until when a job waits (ms since the epoch), and how long it may run (s)."""
     return {
         "waiting_until": moment.now + app.settings.waiting_deadline * 1_000,
