@@ -62,6 +62,7 @@ def start(path: str, phase: str, environment: Mapping[str, str], *, output: int,
                 (os.POSIX_SPAWN_DUP2, output, 1),
                 (os.POSIX_SPAWN_DUP2, errors, 2),
                 (os.POSIX_SPAWN_DUP2, lock, LOCK_DESCRIPTOR),
+                *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inherited()),
             ],
             setsid=True,
             setsigmask=(),
@@ -71,6 +72,17 @@ def start(path: str, phase: str, environment: Mapping[str, str], *, output: int,
         raise _not_started(path, error) from error
     finally:
         os.close(null)
+
+
+def _inherited() -> list[int]:
+    """What we got from whoever started us, and would pass on: nothing that we open is inheritable."""
+    inherited = []
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208 - numbers, not paths
+        descriptor = int(name)
+        with contextlib.suppress(OSError):  # the one that was listed through is closed
+            if descriptor > LOCK_DESCRIPTOR and os.get_inheritable(descriptor):
+                inherited.append(descriptor)
+    return inherited
 
 
 def _not_started(path: str, error: OSError | ValueError) -> PhaseFailed:
