@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from ownstack_deployer.main import Deployer
-from ownstack_deployer.main import Settings as DeployerSettings
+from ownstack_deployer.settings import Settings as DeployerSettings
 from ownstack_projections.main import Projections
 from ownstack_projections.main import Settings as ProjectionsSettings
 from sqlalchemy import Connection, select

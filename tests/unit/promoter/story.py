@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ownstack_contracts.apps import AppCreated
 from ownstack_contracts.jobs import (
@@ -154,7 +154,7 @@ def claimed(request: StackJob, run: str) -> JobClaimed:
     return JobClaimed(job=request.job, run=run, app=request.app, stack=request.stack, deployer="d1")
 
 
-def report(request: StackJob, run: str) -> dict[str, str]:
+def report(request: StackJob, run: str) -> dict[str, Any]:
     """What every report of a run says."""
     return {"job": request.job, "run": run, "app": request.app, "stack": request.stack}
 

@@ -50,6 +50,15 @@ def claim_of(request: StackDeployRequested, run: str) -> JobClaimed:
     return JobClaimed(job=request.job, run=run, app=request.app, stack=request.stack)
 
 
+def break_rule(patch: pytest.MonkeyPatch, table: dict[type[Message], Any], kind: type[Message]) -> None:
+    """From now on the rule for messages of this kind raises."""
+
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    patch.setitem(table, kind, broken)
+
+
 def test_a_command_is_admitted_once_however_often_it_comes() -> None:
     owned = Owned()
     assert names(owned.say(TeamCreated(), id="one")) == ["TeamCreated"]
@@ -131,13 +140,10 @@ def test_a_rule_that_breaks_answers_the_command_and_the_partition_goes_on(
 ) -> None:
     owned = with_app()
 
-    def broken(*_: Any) -> Any:
-        raise ZeroDivisionError
-
-    monkeypatch.setitem(dispatch._DECIDES, AppCreated, broken)
+    break_rule(monkeypatch, dispatch._DECIDES, AppCreated)
     assert one(CommandRejected, owned.say(AppCreated(app="x"), id="x")).code == "internal-error"
     assert names(owned.say(StackAdded(stack="us-1", driver="noop"))) == ["StackAdded"]
-    monkeypatch.setitem(dispatch._DECIDES, ReleaseTaskStarted, broken)
+    break_rule(monkeypatch, dispatch._DECIDES, ReleaseTaskStarted)
     assert owned.say(ReleaseTaskStarted(job="j", run="r", app="shop", stack="eu-1")) == []
     assert dict(owned.dead_letters()[0].headers)["reason-code"] == b"internal-error"
     assert "ZeroDivisionError" in caplog.text
@@ -149,11 +155,8 @@ async def test_a_fact_that_cannot_be_folded_restores_the_partition_and_rejects_i
     owned = with_app()
     before = len(owned.history())
 
-    def broken(*_: Any) -> None:
-        raise ZeroDivisionError
-
     with monkeypatch.context() as patch:
-        patch.setitem(dispatch._EVOLVES, StackAdded, broken)
+        break_rule(patch, dispatch._EVOLVES, StackAdded)
         record = owned.input(StackAdded(stack="us-1", driver="noop"), id="poison")
         with pytest.raises(FoldFailed):
             owned.handle(record)
@@ -169,12 +172,8 @@ async def test_a_team_that_cannot_be_folded_is_quarantined_and_the_others_go_on(
     owned = with_app()
     owned.say(TeamCreated(), team="beta")
 
-    def broken(team: Any, fact: Message) -> None:
-        del team, fact
-        raise ZeroDivisionError
-
     with monkeypatch.context() as patch:
-        patch.setitem(dispatch._EVOLVES, AppCreated, broken)
+        break_rule(patch, dispatch._EVOLVES, AppCreated)
         await owned.restart()
     assert one(CommandRejected, owned.say(AppCreated(app="x"), id="x")).code == "team-quarantined"
     assert owned.say(ReleaseTaskStarted(job="j", run="r", app="shop", stack="eu-1")) == []
