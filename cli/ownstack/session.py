@@ -11,6 +11,7 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
+from ownstack import completion
 from ownstack.client import Client
 from ownstack.output import Output
 from ownstack.profiles import choose
@@ -45,7 +46,13 @@ class Session:
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON, also of errors.", rich_help_panel=COMMON)]
 _Profile = Annotated[
     str | None,
-    typer.Option("--profile", metavar="NAME", help="The server to ask, by its profile.", rich_help_panel=COMMON),
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="The server to ask, by its profile.",
+        rich_help_panel=COMMON,
+        autocompletion=completion.profiles,
+    ),
 ]
 
 

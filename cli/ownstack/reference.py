@@ -1,0 +1,91 @@
+"""Writes docs/reference/cli.md from the commands (`python -m ownstack.reference`), or checks that it is fresh."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from typer.main import get_command
+
+from ownstack.commands import assemble
+from ownstack.exits import Exit
+
+TARGET = Path("docs/reference/cli.md")
+EVERYWHERE = ("--json", "--profile", "--help")
+
+_HEAD = """# The command line
+
+Written by `python -m ownstack.reference`; do not edit.
+
+Every command has `--json` (one JSON document on standard output; with `--follow` one per line; errors as JSON on
+standard error), `--profile NAME` and `--help`. Commands that change something wait until it is done, unless
+`--no-wait`; sent again with the same `--id`, they happen once. `OWNSTACK_URL` and `OWNSTACK_TOKEN`, or `OWNSTACK_PROFILE`, choose the
+server; else the default profile of `$XDG_CONFIG_HOME/ownstack/profiles.toml` does. `NO_COLOR` is heeded.
+
+## Exit codes
+
+| code | meaning |
+|---|---|
+"""
+_MEANINGS = {
+    Exit.OK: "all that was asked for came about, on every stack",
+    Exit.FAILED: "it was tried, and did not come about everywhere",
+    Exit.USAGE: "the command line makes no sense, or the server can't read what it says",
+    Exit.REJECTED: "the server said no (unknown, not allowed now); nothing has changed",
+    Exit.UNAVAILABLE: "the server could not be asked: no connection, no valid token, or it is at fault itself",
+    Exit.INTERRUPTED: "Ctrl-C; what was sent goes on, and how to see it was said",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the file below the present folder; with `--check` only compare. Returns the exit code: 1 if it is stale."""
+    text = rendered()
+    if "--check" not in arguments:
+        TARGET.parent.mkdir(parents=True, exist_ok=True)
+        TARGET.write_text(text, encoding="utf-8")
+        return 0
+    if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text:
+        return 0
+    sys.stderr.write(f"{TARGET} is stale; run: make generate\n")
+    return 1
+
+
+def rendered() -> str:
+    """The reference as it is checked in."""
+    codes = "".join(f"| {int(code)} | {meaning} |\n" for code, meaning in _MEANINGS.items())
+    return (
+        _HEAD + codes + "".join(_section(path, found) for path, found in _commands("ownstack", get_command(assemble())))
+    )
+
+
+def _commands(path: str, found: Any) -> Iterator[tuple[str, Any]]:
+    """The commands below a group, with the words that call them. Typer has its own Click, whose types it hides."""
+    for name, below in getattr(found, "commands", {}).items():
+        if hasattr(below, "commands"):
+            yield from _commands(f"{path} {name}", below)
+        else:
+            yield f"{path} {name}", below
+
+
+def _section(path: str, found: Any) -> str:
+    arguments = [p for p in found.params if p.param_type_name == "argument"]
+    options = [p for p in found.params if p.param_type_name == "option" and p.opts[0] not in EVERYWHERE]
+    called = " ".join([path, *(str(p.metavar) for p in arguments)])
+    help_text = inspect.cleandoc(found.help or "")
+    lines = [f"\n## {path}\n", f"    {called}\n", f"{help_text}\n"]
+    if options:
+        lines += ["| option | |", "|---|---|", *(_row(option) for option in options), ""]
+    return "\n".join(lines)
+
+
+def _row(option: Any) -> str:
+    value = "" if option.is_flag else f" {option.metavar or option.name.upper()}"
+    default = "" if option.default in (None, False, "", ()) or option.required else f" (default {option.default})"
+    return f"| `{', '.join(option.opts)}{value}` | {option.help}{' (required)' if option.required else ''}{default} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
