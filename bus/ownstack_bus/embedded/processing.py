@@ -84,6 +84,7 @@ class _Owner:
         self._woken = 0
         self._failures = 0
         self._failed_at: tuple[str, int] | None = None
+        self._delay = FIRST_DELAY_S
 
     async def run(self) -> None:
         """Until cancelled, or BusError."""
@@ -107,7 +108,8 @@ class _Owner:
         except BusError as error:
             if error.code not in PASSING:
                 raise
-            logger.warning("Partition %d waits: %s", self.partition, error)
+            if self._delay == FIRST_DELAY_S:
+                logger.warning("Partition %d of %r waits: %s", self.partition, self._around.consumer, error)
             await self._until_writable()
 
     async def _restore(self) -> Processor:
@@ -195,8 +197,9 @@ class _Owner:
             await before
 
     def _committed(self, future: asyncio.Future[None]) -> None:
-        if not future.cancelled():
-            future.exception()  # looked at here, as nobody may be left who awaits it
+        # The error is looked at here: nobody may be left who awaits it.
+        if not future.cancelled() and future.exception() is None:
+            self._delay = FIRST_DELAY_S
         self._inputs.more.set()
 
     async def _settle(self) -> None:
@@ -227,16 +230,16 @@ class _Owner:
         await asyncio.sleep(FIRST_DELAY_S * 2 ** (self._failures - 1))
 
     async def _until_writable(self) -> None:
+        """Wait, longer and longer until a commit succeeds. A small write is tried first: restoring may be long."""
         self._in_flight = None
-        delay = FIRST_DELAY_S
         while True:
-            await asyncio.sleep(delay)
+            await asyncio.sleep(self._delay)
+            self._delay = min(self._delay * 2, LAST_DELAY_S)
             try:
                 return await self._around.writer.probe()
             except BusError as error:
                 if error.code not in PASSING:
                     raise
-            delay = min(delay * 2, LAST_DELAY_S)
 
 
 def _trying(batch: Sequence[Record], call: Callable[[], T]) -> T:
