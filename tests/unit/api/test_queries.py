@@ -137,7 +137,7 @@ async def test_a_list_is_asked_for_as_the_path_says(house: House, path: str, ask
     assert house.readmodel.asked == [asked]
 
 
-@pytest.mark.parametrize("path", ["/apps", "/stacks", "/pipelines", "/rollouts", "/promotions", "/history"])
+@pytest.mark.parametrize("path", ["/apps", "/stacks", "/pipelines", "/rollouts", "/promotions", "/history", "/tokens"])
 async def test_a_cursor_of_no_list_is_refused(house: House, path: str) -> None:
     assert problem_of(await house.client.get(f"/api/v1{path}?cursor=x")) == (422, "cursor-invalid")
 

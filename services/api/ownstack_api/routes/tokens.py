@@ -15,6 +15,7 @@ from ownstack_api.paging import Wanted, found
 from ownstack_api.parts import House
 from ownstack_api.problems import Problem
 from ownstack_api.routes.common import router
+from ownstack_readmodel.paging import cursor_of, name_in
 from ownstack_readmodel.views import Page
 from ownstack_vault import Token, TokenNameTaken
 
@@ -60,8 +61,10 @@ async def me(who: Caller) -> Me:
 @routes.get("/tokens")
 async def tokens(house: House, who: Caller, part: Wanted) -> Page[TokenView]:
     """The team's tokens, also the revoked ones, oldest first."""
-    items = await run_in_threadpool(house.vault.list, who.team, part.limit, part.cursor or "")
-    return Page(items=[_view(token) for token in items], next=items[-1].id if len(items) == part.limit else None)
+    after = "" if part.cursor is None else name_in(part.cursor)
+    items = await run_in_threadpool(house.vault.list, who.team, part.limit, after)
+    more = cursor_of(items[-1].id) if len(items) == part.limit else None
+    return Page(items=[_view(token) for token in items], next=more)
 
 
 @routes.post("/tokens", status_code=201, responses=problems(409))
