@@ -36,6 +36,7 @@ SENTENCES = {
 @projects(StackDeployRequested)
 def deploy_requested(rows: Rows, fact: StackDeployRequested, stamp: Stamp) -> None:
     deployment = rows.deployments.edit(stamp.team, fact.rollout, fact.stack)
+    is_retry = deployment.state != "pending"
     deployment.attempt, deployment.state, deployment.code, deployment.at = fact.attempt, "asked", None, None
     rows.attempts.put(
         AttemptRow(
@@ -57,7 +58,7 @@ def deploy_requested(rows: Rows, fact: StackDeployRequested, stamp: Stamp) -> No
         )
     )
     _latest(rows, stamp.team, fact.app, fact.stack, fact.deployment)
-    if fact.attempt > 1:
+    if is_retry:  # one that was skipped is tried for the first time
         more(rows, stamp.team, fact.rollout, fact.app, stacks=1)
         opens(rows, stamp, fact.rollout)
 

@@ -212,3 +212,21 @@ async def test_with_first_stack_the_others_are_skipped_when_its_release_task_fai
         ("skipped", 0, "first-stack-failed"),
         ("skipped", 0, "first-stack-failed"),
     ]
+
+
+async def test_a_stack_that_was_skipped_is_tried_for_the_first_time_and_holds_the_app_meanwhile(
+    house: House, chronicle: Chronicle
+) -> None:
+    chronicle.say(AppSettingsChanged(app="shop", release_task="first-stack"))
+    fails_on(chronicle, "eu-1", chronicle.say(DeployRequested(app="shop", image=ONE), id="d"))
+    retry = chronicle.say(StackRetryRequested(app="shop", stack="eu-2"))
+    await house.take(chronicle.records)
+    assert (await app_of(house)).rollout == "d"
+    chronicle.play(retry)
+    await house.take(chronicle.records)
+    assert (await app_of(house)).rollout is None
+    assert [(s.state, s.attempt, s.outcome) for s in (await rollout_of(house, "d")).stacks] == [
+        ("failed", 1, "failed"),
+        ("succeeded", 1, "skipped"),
+        ("skipped", 0, "skipped"),
+    ]
