@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -56,7 +57,18 @@ class Folder:
 
     async def open(self, name: str) -> None:
         """Let through whoever waits at the gate. Waits until somebody does."""
-        await asyncio.to_thread(lambda: (self.path / name).write_text("go\n"))
+        await until(lambda: self._opens(name))
+
+    def _opens(self, name: str) -> bool:
+        try:
+            descriptor = os.open(self.path / name, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return False  # nobody waits there yet
+        os.write(descriptor, b"go\n")
+        os.close(descriptor)
+        return True
 
     def text(self, name: str) -> str:
         """What a script wrote into a file; nothing yet: empty."""
