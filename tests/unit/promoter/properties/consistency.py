@@ -1,0 +1,80 @@
+"""What holds of a team's state after every decision, whatever was said before."""
+
+from __future__ import annotations
+
+from ownstack_contracts.jobs import StackDeployUnchanged
+from ownstack_contracts.message import Message
+from ownstack_contracts.promotions import PromotionEnd
+from ownstack_contracts.rollouts import DeployEnd
+from ownstack_promoter.domain import Team
+from ownstack_promoter.model import App, Rollout
+
+
+def check_before_folding(team: Team, fact: Message) -> None:
+    """A fact that says what a stack holds says what is known."""
+    if isinstance(fact, StackDeployUnchanged):
+        holding = team.apps[fact.app].live.get(fact.stack)
+        assert holding is not None, f"{fact}: nothing is known to be live there"
+        assert holding.content == team.rollouts[fact.rollout].content, f"{fact}: something else is live there"
+
+
+def check_after_folding(team: Team, fact: Message) -> None:
+    """An end says of each stack what became of it."""
+    if not isinstance(fact, PromotionEnd | DeployEnd):
+        return
+    name = fact.promotion if isinstance(fact, PromotionEnd) else fact.rollout
+    rollout = team.rollouts.get(name)
+    if rollout is None:
+        return  # it never started
+    told = {result.stack: result.outcome for result in fact.results}
+    assert told == {d.stack: d.state for d in rollout.deployments.values()}, fact
+
+
+def check(team: Team) -> None:
+    """The parts of the state fit each other."""
+    for app in team.apps.values():
+        _check_app(team, app)
+    for rollout in team.rollouts.values():
+        _check_rollout(team, rollout)
+    for place, grant in team.grants.items():
+        job = team.jobs.get(grant.job)
+        assert job is None or job.place == place
+    for name, job in team.jobs.items():
+        timer = f"{'waiting' if job.running_until is None else 'running'}:{name}"
+        assert timer in team.timers.due or (job.kind == "look" and job.running_until is None), (
+            f"{name} may wait for ever"
+        )
+    for timer in team.timers.due:
+        kind, _, subject = timer.partition(":")
+        if kind == "look":
+            app_name, _, stack = subject.partition("@")
+            assert stack in team.apps[app_name].stacks, timer
+        else:
+            assert subject in team.jobs, f"{timer} of no job"
+
+
+def _check_app(team: Team, app: App) -> None:
+    assert set(app.live) <= set(app.stacks), f"{app.name} is known to be live where it is not"
+    assert set(app.stacks) <= set(team.stacks)
+    if app.active is None:
+        assert not app.queue, f"{app.name}: a queue that nothing leads"
+        return
+    rollout = team.rollouts[app.active]
+    assert rollout.app == app.name
+    assert rollout.open or rollout.open_postdeploys, f"{app.name} waits for {app.active}, which has nothing to do"
+    of_app = {j.rollout for j in team.jobs.values() if j.request.app == app.name and j.rollout is not None}
+    assert of_app == {app.active}, f"{app.name}: jobs of {of_app}, while {app.active} is active"
+
+
+def _check_rollout(team: Team, rollout: Rollout) -> None:
+    deployments = rollout.deployments.values()
+    assert rollout.open == {d.stack for d in deployments if d.is_open}, rollout.id
+    assert rollout.unasked == {d.stack for d in deployments if d.state == "pending"}, rollout.id
+    assert rollout.open_postdeploys == {p.stack for p in rollout.postdeploys.values() if p.outcome is None}
+    for deployment in deployments:
+        if deployment.is_open and deployment.state != "pending":
+            assert deployment.job in team.jobs, f"{deployment.id} waits for a job that is over"
+    app = team.apps[rollout.app]
+    assert rollout.id in (app.active, app.last) or rollout.id in app.queue, f"{rollout.id} is nobody's"
+    if rollout.state == "active":
+        assert app.active == rollout.id

@@ -1,0 +1,133 @@
+"""An independent account of what the facts say, without the promoter's state: it objects to broken rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from ownstack_contracts.jobs import (
+    JobClosed,
+    JobGranted,
+    LeaseLapsed,
+    LeaseReturned,
+    PostdeployFailed,
+    PostdeployRequested,
+    PostdeployStarted,
+    PostdeploySucceeded,
+    ReleaseTaskStarted,
+    ReleaseTaskSucceeded,
+    RestartStarted,
+    RunReport,
+    StackAppRemovalRequested,
+    StackDeployFailed,
+    StackDeployRequested,
+    StackDeploySucceeded,
+    StackJob,
+    StackObserved,
+)
+from ownstack_contracts.message import Message
+from ownstack_contracts.promotions import PromotionEnd, PromotionOpened
+from ownstack_contracts.rollouts import DeployEnd, DeployOpened, RolloutStarted
+
+Place = tuple[str, str]
+
+PHASES = (ReleaseTaskStarted, ReleaseTaskSucceeded, RestartStarted, PostdeployStarted)
+"""Reports after which the run goes on."""
+
+
+@dataclass
+class Ledger:
+    """What has been granted, asked, opened and ended, as far as the facts told so far."""
+
+    holders: dict[Place, str] = field(default_factory=dict)
+    generations: dict[Place, int] = field(default_factory=dict)
+    scripts: dict[str, str] = field(default_factory=dict)
+    """Per post-deploy job the run that it was granted to, unless that gave it back before it had begun."""
+    begun: set[str] = field(default_factory=set)
+    """The post-deploy jobs that have begun."""
+    opened: dict[str, Message] = field(default_factory=dict)
+    ends: Counter[str] = field(default_factory=Counter)
+    active: dict[str, str] = field(default_factory=dict)
+    """Per app the rollout that was started and has not ended."""
+    requests: dict[str, StackJob] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
+
+    def tell(self, fact: Message) -> None:
+        """One more fact. Raises AssertionError if it breaks a rule."""
+        if isinstance(fact, JobGranted):
+            self._granted(fact)
+        elif isinstance(fact, StackJob):
+            self._asked(fact)
+        elif isinstance(fact, JobClosed):
+            self.closed.add(fact.job)
+        elif isinstance(fact, RunReport):
+            self._reported(fact)
+        else:
+            self._told_of_a_rollout(fact)
+
+    def _granted(self, fact: JobGranted) -> None:
+        place = (fact.app, fact.stack)
+        assert self.holders.get(place, fact.run) == fact.run, f"two grants at once on {place}: {fact}"
+        self.holders[place] = fact.run
+        assert fact.job in self.requests, f"granted, but never asked for: {fact}"
+        assert fact.job not in self.closed, f"granted although it is over: {fact}"
+        if fact.kind == "postdeploy":
+            assert self.scripts.setdefault(fact.job, fact.run) == fact.run, f"a script granted twice: {fact}"
+
+    def _asked(self, fact: StackJob) -> None:
+        assert fact.job not in self.requests, f"one job asked for twice: {fact}"
+        self.requests[fact.job] = fact
+        place = (fact.app, fact.stack)
+        if isinstance(fact, StackDeployRequested | StackAppRemovalRequested):
+            assert fact.generation > self.generations.get(place, 0), f"a generation that does not grow: {fact}"
+        self.generations[place] = max(self.generations.get(place, 0), fact.generation)
+        if isinstance(fact, StackDeployRequested | PostdeployRequested):
+            assert self.active.get(fact.app, fact.rollout) == fact.rollout, f"beside another rollout: {fact}"
+
+    def _reported(self, fact: RunReport) -> None:
+        place = (fact.app, fact.stack)
+        if isinstance(fact, StackDeploySucceeded | StackDeployFailed | StackObserved) and fact.live is not None:
+            self.generations[place] = max(self.generations.get(place, 0), fact.live.generation)
+        if isinstance(fact, PHASES):
+            assert self.holders.get(place) == fact.run, f"a phase of a run that holds nothing: {fact}"
+            if isinstance(fact, PostdeployStarted):
+                self.begun.add(fact.job)
+            return
+        if self.holders.get(place) == fact.run:
+            del self.holders[place]
+        if isinstance(fact, LeaseReturned) and fact.job not in self.begun:
+            self.scripts.pop(fact.job, None)
+        elif isinstance(fact, LeaseLapsed):
+            return  # the job goes on with another run
+        elif isinstance(fact, StackDeploySucceeded | StackDeployFailed | PostdeploySucceeded | PostdeployFailed):
+            assert fact.job not in self.closed, f"a second outcome: {fact}"
+            self.closed.add(fact.job)
+
+    def _told_of_a_rollout(self, fact: Message) -> None:
+        if isinstance(fact, PromotionOpened):
+            self._opened(fact.promotion, fact)
+        elif isinstance(fact, DeployOpened):
+            self._opened(fact.rollout, fact)
+        elif isinstance(fact, RolloutStarted):
+            assert fact.app not in self.active, f"two rollouts at once: {fact} beside {self.active[fact.app]}"
+            self.active[fact.app] = fact.rollout
+        elif isinstance(fact, PromotionEnd):
+            self._ended(fact.promotion, fact.target)
+        elif isinstance(fact, DeployEnd):
+            self._ended(fact.rollout, fact.app)
+
+    def _opened(self, name: str, fact: Message) -> None:
+        assert name not in self.opened, f"opened twice: {fact}"
+        self.opened[name] = fact
+
+    def _ended(self, name: str, app: str) -> None:
+        assert name in self.opened, f"{name} ended, but was never opened"
+        self.ends[name] += 1
+        assert self.ends[name] == 1, f"{name} ended twice"
+        if self.active.get(app) == name:
+            del self.active[app]
+
+    @property
+    def without_end(self) -> set[str]:
+        """The rollouts that were opened and have not ended."""
+        return set(self.opened) - set(self.ends)

@@ -1,0 +1,251 @@
+"""Random sequences of commands, reports and ticks, also doubled, late and reordered: the rules hold all the way."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from tests.unit.promoter.properties.deployers import Deployers
+from tests.unit.promoter.properties.world import World
+
+from ownstack_contracts.apps import AppCreated, AppDestroyed, AppSettingsChanged, AppStackAdded, AppStackRemoved
+from ownstack_contracts.jobs import Live
+from ownstack_contracts.message import Command, Message
+from ownstack_contracts.pipelines import PipelineCreated, PipelineRemoved, StageRemoved, StagingAdded
+from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
+from ownstack_contracts.rollouts import DeployRequested, StackRetryRequested
+from ownstack_contracts.stacks import StackAdded, StackRemoved
+from ownstack_contracts.teams import TeamCreated
+from ownstack_promoter.domain import Refused
+
+WANTED = os.environ.get("OWNSTACK_EXAMPLES")
+EXAMPLES = int(WANTED or 100)
+STEPS = 40
+
+APPS = ("shop", "shop-staging", "blog")
+STACKS = ("eu-1", "us-1", "ap-1")
+IMAGES = tuple(f"registry.example/shop@sha256:{digit * 64}" for digit in "abc")
+JUMPS = (1, 1, 30, 60, 16 * 60, 31 * 60, 15 * 24 * 3_600)
+
+apps = st.sampled_from((*APPS, "shop-staging", "shop"))
+stacks = st.sampled_from(STACKS)
+some_stacks = st.lists(stacks, unique=True, max_size=3).map(tuple)
+images = st.sampled_from(IMAGES)
+pick = st.integers(0, 999)
+production, staging, before = apps, apps, st.none() | apps
+structure: st.SearchStrategy[Command] = st.one_of(
+    st.builds(StackAdded, stack=stacks, driver=st.just("noop")),
+    st.builds(StackRemoved, stack=stacks, forget=st.booleans()),
+    st.builds(AppCreated, app=apps, stacks=some_stacks),
+    st.builds(AppDestroyed, app=apps),
+    st.builds(AppStackAdded, app=apps, stack=stacks),
+    st.builds(AppStackRemoved, app=apps, stack=stacks),
+    st.builds(StagingAdded, production=production, staging=staging, before=before),
+    st.builds(StageRemoved, production=production, stage=staging),
+    st.builds(PipelineCreated, production=production),
+    st.builds(PipelineRemoved, production=production),
+)
+changes = st.fixed_dictionaries(
+    {},
+    optional={
+        "release_task": st.sampled_from(("each-stack", "first-stack")),
+        "postdeploy": st.sampled_from(("once-per-promotion", "once-per-app", "each-stack")),
+        "waiting_deadline": st.sampled_from((60, 900)),
+        "running_deadline": st.sampled_from((60, 1_800)),
+    },
+)
+endings = st.sampled_from(("good", "good", "bad", "silent"))
+
+
+class Sequences(RuleBasedStateMachine):
+    """What a team, its deployers and the time may do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.deployers = Deployers(self.world)
+        self.finishes = self.truthful = True
+
+    def say(self, command: Command) -> list[Message] | Refused:
+        """A command, of which exactly one thing becomes."""
+        return self.world.command(command)
+
+    @initialize(
+        finishes=st.booleans(),
+        release_task=st.sampled_from(("each-stack", "first-stack")),
+        postdeploy=st.sampled_from(("once-per-promotion", "once-per-app", "each-stack")),
+        looked=st.booleans(),
+        deployed=st.sampled_from((True, True, True, False)),
+        found=st.booleans(),
+        truthful=st.booleans(),
+    )
+    def a_team_with_a_pipeline(
+        self,
+        finishes: bool,
+        release_task: Any,
+        postdeploy: Any,
+        looked: bool,
+        deployed: bool,
+        found: bool,
+        truthful: bool,
+    ) -> None:
+        self.finishes, self.truthful = finishes, truthful
+        if found:
+            self.deployers.live["shop", "us-1"] = Live(image=IMAGES[1])
+        self.say(TeamCreated())
+        for stack in STACKS:
+            self.say(StackAdded(stack=stack, driver="noop"))
+        self.say(AppCreated(app="shop-staging", stacks=("eu-1",)))
+        self.say(AppCreated(app="shop", stacks=STACKS))
+        self.say(AppCreated(app="blog", stacks=("eu-1", "us-1")))
+        self.say(PipelineCreated(production="shop"))
+        self.say(StagingAdded(production="shop", staging="shop-staging"))
+        self.say(AppSettingsChanged(app="shop", release_task=release_task, postdeploy=postdeploy))
+        if looked:
+            self.deployers.finish()
+        if deployed:
+            self.say(DeployRequested(app="shop-staging", image=IMAGES[0]))
+            self.deployers.finish()
+
+    @rule(command=structure)
+    def something_is_rebuilt(self, command: Command) -> None:
+        self.say(command)
+
+    @rule(app=apps, stack=stacks)
+    def an_app_moves(self, app: str, stack: str) -> None:
+        known = self.world.team.apps.get(app)
+        is_there = known is not None and stack in known.stacks
+        self.say(AppStackRemoved(app=app, stack=stack) if is_there else AppStackAdded(app=app, stack=stack))
+
+    @rule(app=apps, on=some_stacks)
+    def an_app_comes_or_goes(self, app: str, on: tuple[str, ...]) -> None:
+        self.say(AppDestroyed(app=app) if app in self.world.team.apps else AppCreated(app=app, stacks=on))
+
+    @rule(app=apps, changes=changes)
+    def settings_change(self, app: str, changes: dict[str, Any]) -> None:
+        self.say(AppSettingsChanged(app=app, **changes))
+
+    @rule(app=apps, image=images, on=st.none() | some_stacks.filter(bool), redeploy=st.booleans())
+    def an_image_is_deployed(self, app: str, image: str, on: tuple[str, ...] | None, redeploy: bool) -> None:
+        self.say(DeployRequested(app=app, image=image, stacks=on, redeploy=redeploy))
+
+    @rule(
+        app=st.sampled_from(("shop-staging",) * 6 + APPS),
+        release=st.sampled_from((None,) * 5 + (1, 2)),
+        on=st.none() | some_stacks.filter(bool),
+        redeploy=st.booleans(),
+    )
+    def a_release_is_promoted(self, app: str, release: int | None, on: Any, redeploy: bool) -> None:
+        self.say(PromotionRequested(app=app, release=release, stacks=on, redeploy=redeploy))
+
+    def promotions(self) -> list[str]:
+        """Those that are known."""
+        return [r.id for r in self.world.team.rollouts.values() if r.kind == "promotion"]
+
+    @precondition(lambda self: self.promotions())
+    @rule(number=pick)
+    def a_promotion_is_cancelled(self, number: int) -> None:
+        known = self.promotions()
+        self.say(PromotionCancelRequested(promotion=known[number % len(known)]))
+
+    def missing(self) -> list[tuple[str, str]]:
+        """The apps and stacks that a release has not come to yet."""
+        rollouts = self.world.team.rollouts.values()
+        return [(r.app, d.stack) for r in rollouts for d in r.deployments.values() if not d.holds]
+
+    @precondition(lambda self: self.missing())
+    @rule(number=pick)
+    def a_stack_is_retried(self, number: int) -> None:
+        missing = self.missing()
+        app, stack = missing[number % len(missing)]
+        self.say(StackRetryRequested(app=app, stack=stack))
+
+    @precondition(lambda self: any(rollout.postdeploys for rollout in self.world.team.rollouts.values()))
+    @rule(app=apps)
+    def a_script_is_retried(self, app: str) -> None:
+        self.say(StackRetryRequested(app=app, postdeploy=True))
+
+    @rule(number=pick)
+    def a_command_comes_again(self, number: int) -> None:
+        name, command = self.world.said[number % len(self.world.said)]
+        if self.world.log.has_answered(name, self.world.now):
+            assert self.world.command(command, name) == []
+
+    @precondition(lambda self: self.world.team.jobs)
+    @rule(number=pick, ending=endings)
+    def a_deployer_does_a_job(self, number: int, ending: str) -> None:
+        requests = self.deployers.open_requests()
+        self.deployers.work(requests[number % len(requests)], ending)
+
+    @precondition(lambda self: self.world.team.jobs)
+    @rule(ending=endings)
+    def deployers_do_all_that_was_asked(self, ending: str) -> None:
+        for request in self.deployers.open_requests():
+            self.deployers.work(request, ending)
+
+    @precondition(lambda self: self.world.ledger.requests)
+    @rule(number=pick)
+    def a_job_is_claimed(self, number: int) -> None:
+        requests = list(self.world.ledger.requests.values())
+        self.deployers.claim(requests[-1 - number % len(requests)])
+
+    @precondition(lambda self: self.deployers.runs)
+    @rule(number=pick)
+    def a_claim_comes_again(self, number: int) -> None:
+        run = self.deployers.runs[-1 - number % len(self.deployers.runs)]
+        self.deployers.claim(run.request, run)
+
+    @precondition(lambda self: self.deployers.runs)
+    @rule(number=pick, good=st.booleans(), times=st.integers(1, 2))
+    def a_run_ends(self, number: int, good: bool, times: int) -> None:
+        run = self.deployers.runs[-1 - number % len(self.deployers.runs)]
+        outcome = self.deployers.end(run, good=good)
+        for _ in range(times):
+            self.world.report(outcome)
+
+    @precondition(lambda self: self.deployers.runs and not self.truthful)
+    @rule(number=pick, what=pick, image=images)
+    def a_run_says_anything(self, number: int, what: int, image: str) -> None:
+        run = self.deployers.runs[-1 - number % len(self.deployers.runs)]
+        self.deployers.anything(run, what, image)
+
+    @precondition(lambda self: self.world.team.grants)
+    @rule(number=pick)
+    def a_lease_lapses(self, number: int) -> None:
+        places = sorted(self.world.team.grants)
+        self.deployers.lapse(places[number % len(places)])
+
+    @rule(seconds=st.sampled_from(JUMPS))
+    def time_passes(self, seconds: int) -> None:
+        self.world.now += seconds * 1_000
+        self.world.tick()
+
+    def teardown(self) -> None:
+        """Everything comes to its end, whether deployers go on or not."""
+        if self.finishes:
+            self.deployers.finish()
+            self.deployers.tell_again()
+            if self.truthful:
+                self.deployers.check_what_is_known()
+        else:
+            self.deployers.give_up()
+        team = self.world.team
+        assert self.world.ledger.without_end == set()
+        assert {name: job.kind for name, job in team.jobs.items() if job.kind != "look"} == {}
+        assert team.grants == {}
+        assert [app.name for app in team.apps.values() if app.active or app.queue] == []
+        self.world.check_history()
+
+
+TestSequences = Sequences.TestCase
+TestSequences.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    derandomize=WANTED is None,
+    deadline=None,
+    database=None,
+    print_blob=True,
+)
