@@ -61,12 +61,15 @@ class Phase:
 
 
 def look(phase: Phase) -> None:
-    """Print what is live: nothing if nothing is."""
+    """Print what is live: nothing if nothing is, or if its server has ended since, so that a deployment starts one."""
     live = read_json(phase.place.live)
     if live is None:
         return
+    if not servers.is_alive(phase.place.servers / live["server"]):
+        sys.stderr.write(f"v{live['release']} was live on port {live['port']}, but its server has ended\n")
+        return
     if not is_healthy(live["port"]):
-        raise Refused(f"v{live['release']} is to be live on port {live['port']}, but does not answer: deploy it again.")
+        sys.stderr.write(f"v{live['release']} is live on port {live['port']}, but does not answer\n")
     told = ("image", "generation", "deployment", "release", "team", "app_id")
     sys.stdout.write(json.dumps({name: live[name] for name in told}) + "\n")
 
