@@ -23,7 +23,8 @@ Written by `python -m ownstack.reference`; do not edit.
 Every command has `--json` (one JSON document on standard output; with `--follow` one per line; errors as JSON on
 standard error), `--profile NAME` and `--help`. Commands that change something wait until it is done, unless
 `--no-wait`; sent again with the same `--id`, they happen once. `OWNSTACK_URL` and `OWNSTACK_TOKEN`, or
-`OWNSTACK_PROFILE`, choose the server; else the default profile of `$XDG_CONFIG_HOME/ownstack/profiles.toml` does. `NO_COLOR` is heeded.
+`OWNSTACK_PROFILE`, choose the server; else the default profile of `$XDG_CONFIG_HOME/ownstack/profiles.toml` does.
+`NO_COLOR` is heeded.
 
 ## Exit codes
 
