@@ -1,4 +1,4 @@
-"""Schemathesis over the OpenAPI document, against the running circle: no 5xx, and answers that are as the document says."""
+"""Schemathesis over the OpenAPI document, against the running circle: no 5xx, and answers as the document says."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import httpx
 import pytest
 import requests
 import schemathesis
-from schemathesis.specs.openapi.checks import positive_data_acceptance
 from hypothesis import HealthCheck, Phase, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tests.integration.api.circle import TEAM, running
 
 from ownstack_api.generate import TARGET
