@@ -19,6 +19,10 @@ logger = logging.getLogger(__name__)
 LOOKING = 60.0
 """Seconds that looking at what a failed phase has left behind may take."""
 
+LOOK_AGAIN = (1.0, 4.0, 15.0)
+"""Seconds until an uncertain run looks again when the stack could not be looked at: a machine that comes back to life
+brings up its network and its deployer at once."""
+
 Say = Callable[[Report], asyncio.Event]
 """Reports of this job; what it returns is set once the report is durable."""
 Act = Callable[[Log], Awaitable[None]]
@@ -59,7 +63,16 @@ class Run:
         return kind(job=request.job, run=self.job.run, app=request.app, stack=request.stack, **fields)
 
     async def look(self, place: Place) -> Live | None:
-        """What is live, before anything is done. Raises PhaseFailed, LeaseOver."""
+        """What is live, before anything is done. Raises PhaseFailed, LeaseOver.
+
+        An uncertain run does not give up at once: what an earlier run has left there may be live.
+        """
+        for pause in LOOK_AGAIN if self.grant.uncertain else ():
+            self._may_go_on()
+            try:
+                return await self._look(place, self.job.until)
+            except PhaseFailed:
+                await asyncio.sleep(pause)
         self._may_go_on()
         return await self._look(place, self.job.until)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.deployer.scene import IMAGE, OLDER, FakeDriver, Scene, deploy, failure, idle, mine, older
+from tests.unit.deployer.scene import IMAGE, OLDER, FakeDriver, Scene, deploy, failure, idle, mine, older, until
 
 from ownstack_contracts.envelope import decode
 from ownstack_contracts.jobs import (
@@ -16,6 +16,7 @@ from ownstack_contracts.jobs import (
     StackJob,
 )
 from ownstack_contracts.topics import REPORTS
+from ownstack_deployer import runs
 
 
 async def granted(scene: Scene, request: StackJob | None = None, **grant: object) -> JobClaimed:
@@ -160,6 +161,31 @@ async def test_a_stack_that_cannot_be_looked_at_is_not_touched(scene: Scene) -> 
     end = await scene.hears(StackDeployFailed)
     assert (end.phase, end.code, end.live) == ("look", "exit-255", None)
     assert scene.driver.done == ["lock", "look", "unlock"]
+
+
+async def test_an_uncertain_run_looks_again_when_it_could_not_look(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "LOOK_AGAIN", (0, 0, 0))
+    scene.driver.outcomes["look"] = failure("exit-255")
+    await granted(scene, uncertain=True)
+    end = await scene.hears(StackDeployFailed)
+    assert (end.phase, end.code) == ("look", "exit-255")
+    assert scene.driver.done == ["lock", "look", "look", "look", "look", "unlock"]
+
+
+async def test_an_uncertain_run_that_can_look_at_last_goes_on(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "LOOK_AGAIN", (0, 0, 0))
+    scene.driver.live = mine(deploy())
+    gate = scene.driver.gate("look")
+    scene.driver.outcomes["look"] = failure("exit-255")
+    await granted(scene, uncertain=True)
+    await until(lambda: "look" in scene.driver.done)
+    gate.set()
+    await until(lambda: scene.driver.done.count("look") == 2)
+    del scene.driver.outcomes["look"]
+    await scene.hears(StackDeploySucceeded)
+    assert "restart" not in scene.driver.done
 
 
 async def test_a_lock_that_cannot_be_had_fails_the_deployment(scene: Scene) -> None:

@@ -102,16 +102,18 @@ def _not_started(path: str, error: OSError | ValueError) -> PhaseFailed:
 def exit_of(pid: int) -> asyncio.Future[int]:
     """What is set to the program's exit code (negative: the signal that killed it) when it has ended."""
     ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    if hasattr(os, "pidfd_open"):
-        _watch(pid, ended)
-    else:
+    if not _watch(pid, ended):
         threading.Thread(target=_wait, args=(pid, ended), daemon=True, name=f"wait-{pid}").start()
     return ended
 
 
-def _watch(pid: int, ended: asyncio.Future[int]) -> None:
+def _watch(pid: int, ended: asyncio.Future[int]) -> bool:
+    """Watch it by a descriptor. False: there are none (macOS, an old kernel, too many open files)."""
     loop = asyncio.get_running_loop()
-    descriptor = os.pidfd_open(pid)
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return False
 
     def reap() -> None:
         loop.remove_reader(descriptor)
@@ -119,10 +121,11 @@ def _watch(pid: int, ended: asyncio.Future[int]) -> None:
         _tell(ended, os.waitpid(pid, 0)[1])
 
     loop.add_reader(descriptor, reap)
+    return True
 
 
 def _wait(pid: int, ended: asyncio.Future[int]) -> None:
-    """Where the kernel has no pidfd (macOS)."""
+    """Watch it from a thread."""
     status = os.waitpid(pid, 0)[1]
     with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
         ended.get_loop().call_soon_threadsafe(_tell, ended, status)

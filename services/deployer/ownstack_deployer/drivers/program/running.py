@@ -46,7 +46,7 @@ async def run(command: Command, job: Job, sinks: Sequence[Takes], *, seconds: fl
             await kill(pid, ended)
         raise
     finally:
-        command.lock.outlived = not ended.done()
+        command.lock.outlived |= not ended.done()
         for pump in pumps:
             pump.program_ended()
         await asyncio.gather(*pumping)
