@@ -30,9 +30,14 @@ def parts_of(cursor: str, *kinds: type[str] | type[int]) -> tuple[str | int, ...
         raise CursorInvalid(cursor) from None
     if not isinstance(parts, list) or [type(part) for part in parts] != list(kinds):
         raise CursorInvalid(cursor)
-    if any(isinstance(part, int) and not 0 <= part < 2**63 for part in parts):
+    if not all(_can_be_asked_for(part) for part in parts):
         raise CursorInvalid(cursor)
     return tuple(parts)
+
+
+def _can_be_asked_for(part: str | int) -> bool:
+    """Whether a database takes it as a value."""
+    return "\0" not in part if isinstance(part, str) else 0 <= part < 2**63
 
 
 def number_in(cursor: str) -> int:

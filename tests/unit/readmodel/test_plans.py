@@ -1,0 +1,108 @@
+"""How the database finds what is asked for: by an index, in order, and never by reading the whole history."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from ownstack_readmodel import ReadModel
+from ownstack_readmodel.paging import cursor_of
+
+CURSOR = cursor_of(7)
+NAME = cursor_of("shop")
+
+LISTS: dict[str, Callable[[ReadModel], Awaitable[object]]] = {
+    "apps": lambda m: m.apps("acme", 50, NAME),
+    "stacks": lambda m: m.stacks("acme", 50, NAME),
+    "pipelines": lambda m: m.pipelines("acme", 50, NAME),
+    "rollouts": lambda m: m.rollouts("acme", 50, CURSOR),
+    "rollouts of an app": lambda m: m.rollouts("acme", 50, CURSOR, app="shop"),
+    "promotions": lambda m: m.promotions("acme", 50, CURSOR),
+    "promotions of an app": lambda m: m.promotions("acme", 50, CURSOR, app="shop"),
+    "promotions in a status": lambda m: m.promotions("acme", 50, CURSOR, status="running"),
+    "promotions of an app in a status": lambda m: m.promotions("acme", 50, CURSOR, app="shop", status="running"),
+    "deployments": lambda m: m.deployments("acme", "shop", 50, cursor_of(7, 7)),
+    "deployments on a stack": lambda m: m.deployments("acme", "shop", 50, cursor_of(7, 7), stack="eu-1"),
+    "releases": lambda m: m.releases("acme", "shop", 50, CURSOR),
+    "history from the beginning": lambda m: m.history("acme", 50, CURSOR, after=0),
+    "history from the end": lambda m: m.history("acme", 50, CURSOR),
+    "history of an app": lambda m: m.history("acme", 50, CURSOR, app="shop", after=0),
+    "history of an app from the end": lambda m: m.history("acme", 50, CURSOR, app="shop"),
+    "facts": lambda m: m.facts_after("acme", 7, 50, app="shop"),
+    "logs": lambda m: m.logs("acme", "shop", 50, CURSOR),
+    "logs of a stack": lambda m: m.logs("acme", "shop", 50, CURSOR, stack="eu-1"),
+    "logs of a deployment": lambda m: m.logs("acme", "shop", 50, CURSOR, deployment="p.eu-1"),
+}
+ONES: dict[str, Callable[[ReadModel], Awaitable[object]]] = {
+    "app": lambda m: m.app("acme", "shop"),
+    "stack": lambda m: m.stack("acme", "eu-1"),
+    "pipeline": lambda m: m.pipeline("acme", "shop"),
+    "rollout": lambda m: m.rollout("acme", "p"),
+    "deployment": lambda m: m.deployment("acme", "p.eu-1"),
+    "command": lambda m: m.command("acme", "c"),
+    "last sequence": lambda m: m.last_sequence("acme"),
+    "last line": lambda m: m.last_line("acme", "shop"),
+}
+Statement = tuple[str, Any]
+
+
+@pytest.fixture
+def filled(readmodel: ReadModel) -> ReadModel:
+    """One app with a deployment, a pipeline and a promotion, so that every statement of a query is reached."""
+    with readmodel.writing() as connection:
+        for statement in (
+            "INSERT INTO rm_apps VALUES ('acme','shop','shop.1',1,'each-stack','each-stack',1,1,'shop',NULL,'[]')",
+            "INSERT INTO rm_pipelines VALUES ('acme','shop',1,'[\"shop\"]')",
+            "INSERT INTO rm_stacks VALUES ('acme','eu-1','noop','','{}',1)",
+            "INSERT INTO rm_app_stacks VALUES ('acme','shop','eu-1','shop.1',1,'live','i@sha256:a','sha256:a','none',"
+            "1,'p.eu-1',NULL,1,1,NULL,NULL,'p.eu-1',NULL,NULL)",
+            "INSERT INTO rm_rollouts VALUES ('acme','p',1,'promotion','shop','shop.1','running',1,'i@sha256:a',"
+            "'sha256:a','none','ann',0,1,1,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[\"eu-1\"]',NULL)",
+            "INSERT INTO rm_deployments VALUES ('acme','p','eu-1','shop','shop.1',1,0,1,1,'asked',NULL,NULL)",
+        ):
+            connection.exec_driver_sql(statement)
+    return readmodel
+
+
+async def statements_of(readmodel: ReadModel, ask: Callable[[ReadModel], Awaitable[object]]) -> list[Statement]:
+    asked: list[Statement] = []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(readmodel.engine, "before_cursor_execute", note)
+    try:
+        await ask(readmodel)
+    finally:
+        event.remove(readmodel.engine, "before_cursor_execute", note)
+    return [(statement, parameters) for statement, parameters in asked if statement != "BEGIN"]
+
+
+def plan_of(readmodel: ReadModel, statement: Statement) -> list[str]:
+    with readmodel.reading() as connection:
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement[0]}", statement[1])
+        return [row.detail for row in rows]
+
+
+@pytest.mark.parametrize("name", [*LISTS, *ONES])
+async def test_no_query_reads_a_whole_table(filled: ReadModel, name: str) -> None:
+    statements = await statements_of(filled, {**LISTS, **ONES}[name])
+    assert statements
+    for statement in statements:
+        plan = plan_of(filled, statement)
+        assert not [step for step in plan if step.startswith("SCAN rm_")], (statement, plan)
+
+
+IN_ORDER = [name for name in LISTS if name.startswith(("history from", "rollouts", "promotions", "logs"))]
+
+
+@pytest.mark.parametrize("name", [*IN_ORDER, "deployments", "deployments on a stack", "releases"])
+async def test_long_lists_are_read_in_order_by_an_index(filled: ReadModel, name: str) -> None:
+    lists = [s for s in await statements_of(filled, LISTS[name]) if "LIMIT" in s[0] and "ORDER BY" in s[0]]
+    assert lists
+    for statement in lists:
+        plan = plan_of(filled, statement)
+        assert not [step for step in plan if "TEMP B-TREE" in step], (statement, plan)
