@@ -150,16 +150,16 @@ async def test_what_a_stream_says_the_queries_show(circle: Circle) -> None:
 async def test_many_readers_come_and_go_and_each_has_what_follows_its_last_event(circle: Circle) -> None:
     async def follow(last: int) -> list[int]:
         seen: list[int] = []
-        while len(seen) < 60:
+        while len(seen) < 30:
             headers = {"Last-Event-ID": str(seen[-1] if seen else last)}
             async with following(circle.client, "/api/v1/events", **headers) as events:
-                seen += [(await anext(events)).id for _ in range(min(7, 60 - len(seen)))]
+                seen += [(await anext(events)).id for _ in range(min(4, 30 - len(seen)))]
         return seen
 
-    readers = [asyncio.create_task(follow(1)) for _ in range(10)]
-    for number in range(60):
+    readers = [asyncio.create_task(follow(1)) for _ in range(5)]
+    for number in range(30):
         await told(circle.client, "POST", "/stacks", {"name": f"s-{number}", "driver": "noop"})
-    assert [await reader for reader in readers] == [list(range(2, 62))] * 10
+    assert [await reader for reader in readers] == [list(range(2, 32))] * 5
     while len(circle.parts.streams):
         await asyncio.sleep(0.01)
     assert circle.readmodel.changes.watches == 0
