@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, StringConstraints
@@ -84,6 +85,7 @@ def parse_image(reference: str) -> Image:
     return Image(match["repository"], match["tag"], match["digest"])
 
 
+@lru_cache(maxsize=4_096)
 def digest_of(image: str) -> str:
     """The digest of a pinned image. Raises ValueError if the reference has none."""
     digest = parse_image(image).digest
