@@ -18,7 +18,8 @@ from ownstack_contracts.topics import Topic
 logger = logging.getLogger(__name__)
 
 INTERVAL_S = 300.0
-_BATCH = 200
+BATCH = 200
+"""Commits that are deleted at once: nobody waits long for the file."""
 
 
 class Retention:
@@ -75,7 +76,7 @@ def _delete(ledger: Ledger, connection: sqlite3.Connection, log: int, before: in
     """Delete the oldest segments, if they are older than `before` (ms). Where the log starts now; None: nothing was."""
     low, high = log << OFFSET_BITS, (log + 1) << OFFSET_BITS
     rows = connection.execute(
-        "SELECT id, timestamp FROM bus_segments WHERE id >= ? AND id < ? ORDER BY id LIMIT ?", (low, high, _BATCH)
+        "SELECT id, timestamp FROM bus_segments WHERE id >= ? AND id < ? ORDER BY id LIMIT ?", (low, high, BATCH)
     ).fetchall()
     expired = [row for row in rows if row[1] < before]
     if not expired:

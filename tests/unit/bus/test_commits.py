@@ -1,0 +1,194 @@
+"""Commits that fail, and what was built on them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.contract.bus.parts import Echo, Seen, everything, numbered, of_key, running, until, values
+
+from ownstack_bus.embedded import EmbeddedBus, processing, working
+from ownstack_bus.embedded.ledger import Commit, Ledger
+from ownstack_bus.port import Bus, BusError, Inbox, Outgoing
+from ownstack_contracts.topics import COMMANDS, DEPLOYS, HISTORY
+
+
+class Disk:
+    """Full at times: the commits that it `refuses` fail."""
+
+    def __init__(self) -> None:
+        self.refuses = lambda: False
+        self.refused = 0
+
+    def check(self) -> None:
+        if self.refuses():
+            self.refused += 1
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    disk = Disk()
+    write = Ledger.write
+
+    def checked(ledger: Ledger, commit: Commit) -> None:
+        disk.check()
+        write(ledger, commit)
+
+    monkeypatch.setattr(Ledger, "write", checked)
+    monkeypatch.setattr(processing, "FIRST_DELAY_S", 0.001)
+    monkeypatch.setattr(processing, "LAST_DELAY_S", 0.001)
+    return disk
+
+
+@pytest.fixture
+async def bus(tmp_path: Path, disk: Disk) -> AsyncIterator[EmbeddedBus]:
+    bus = await EmbeddedBus.open(tmp_path / "bus.db", partitions=1)
+    yield bus
+    await bus.close()
+
+
+async def test_outputs_are_written_once_and_in_order_whatever_commits_fail(bus: EmbeddedBus, disk: Disk) -> None:
+    class Counting(Echo):
+        """An output says how many there were before it: a state that was built on a failed commit would show."""
+
+        def handle(self, batch):  # type: ignore[no-untyped-def]
+            made = []
+            for record in batch:
+                made.append([Outgoing(HISTORY.name, "acme", b"%s/%d" % (record.value, len(self.restored)))])
+                self.restored.append(record)
+            return made
+
+    await bus.publish(numbered(COMMANDS.name, "acme", 4_000))
+    disk.refuses = lambda: random.random() < 0.4
+    async with running(bus.process("promoter", [COMMANDS.name], HISTORY.name, Counting)):
+        await until(bus, HISTORY.name, 0, 4_000)
+    assert values(await everything(bus, HISTORY.name)) == [f"{i}/{i}" for i in range(4_000)]
+    assert disk.refused > 3
+
+
+async def test_a_commit_that_failed_leaves_no_trace(bus: EmbeddedBus, disk: Disk) -> None:
+    await bus.publish(numbered(HISTORY.name, "acme", 3))
+    disk.refuses = lambda: True
+    with pytest.raises(BusError) as error:
+        await bus.publish(numbered(HISTORY.name, "acme", 3, first=100))
+    assert error.value.code == "disk-full"
+    disk.refuses = lambda: False
+    assert await bus.end(HISTORY.name, 0) == 3
+    await bus.publish(numbered(HISTORY.name, "acme", 2, first=3))
+    assert await of_key(bus, HISTORY.name, "acme") == ["0", "1", "2", "3", "4"]
+    assert [record.offset for record in await everything(bus, HISTORY.name)] == [0, 1, 2, 3, 4]
+
+
+async def test_an_acknowledgement_that_failed_counts_for_nothing(bus: EmbeddedBus, disk: Disk) -> None:
+    told: Seen[str] = Seen()
+
+    async def actor(inbox: Inbox) -> None:
+        record = await inbox.get()
+        assert record
+        disk.refuses = lambda: inbox.key == "second" and len(told.items) < 2
+        try:
+            await inbox.done(record)
+        except BusError:
+            told.add(f"{inbox.key} refused")
+            raise
+        told.add(f"{inbox.key} done")
+
+    await bus.publish([Outgoing(DEPLOYS.name, "first", b""), Outgoing(DEPLOYS.name, "second", b"")])
+    async with running(bus.work(DEPLOYS.name, "deployers", actor)):
+        await told.until(lambda said: {"first done", "second done"} <= set(said))
+    assert "second refused" in told.items
+    await nothing_comes_again(bus)
+
+
+async def test_an_acknowledgement_counts_even_if_nobody_waited_for_its_end(bus: EmbeddedBus) -> None:
+    begun: Seen[str] = Seen()
+
+    async def actor(inbox: Inbox) -> None:
+        record = await inbox.get()
+        assert record
+        begun.add(inbox.key)
+        await inbox.done(record)
+
+    await bus.publish(numbered(DEPLOYS.name, "acme", 1))
+    working_on = asyncio.ensure_future(bus.work(DEPLOYS.name, "deployers", actor))
+    await begun.reach(1)
+    working_on.cancel()
+    await asyncio.gather(working_on, return_exceptions=True)
+    await nothing_comes_again(bus)
+
+
+async def nothing_comes_again(bus: Bus) -> None:
+    seen: Seen[str] = Seen()
+
+    async def actor(inbox: Inbox) -> None:
+        assert await inbox.get()
+        seen.add(inbox.key)
+
+    async with running(bus.work(DEPLOYS.name, "deployers", actor)):
+        await bus.publish([Outgoing(DEPLOYS.name, "last", b"")])
+        assert await seen.reach(1) == ["last"]
+
+
+@pytest.mark.parametrize("limit", ["MAX_TAKEN", "MAX_SPAN"])
+async def test_a_group_takes_no_more_than_it_can_hold_until_something_is_acknowledged(
+    bus: EmbeddedBus, monkeypatch: pytest.MonkeyPatch, limit: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(working, limit, 10)
+    monkeypatch.setattr(working, "BATCH", 5)
+    keys = [f"key-{i}" for i in range(40)]
+    taken: Seen[str] = Seen()
+    go_on = asyncio.Event()
+
+    async def actor(inbox: Inbox) -> None:
+        record = await inbox.get()
+        assert record
+        taken.add(inbox.key)
+        await go_on.wait()
+        await inbox.done(record)
+
+    await bus.publish([Outgoing(DEPLOYS.name, key, b"") for key in keys])
+    async with running(bus.work(DEPLOYS.name, "deployers", actor)):
+        await taken.reach(10)
+        await bus.publish(numbered(HISTORY.name, "acme", 1))
+        assert taken.items == keys[:10]
+        assert "no more are taken" in caplog.text
+        go_on.set()
+        assert await taken.reach(40) == keys
+
+
+async def test_an_actor_that_does_not_look_into_its_inbox_is_asked_again(bus: EmbeddedBus) -> None:
+    starts: Seen[int] = Seen()
+
+    async def lazy(inbox: Inbox) -> None:
+        starts.add(len(starts.items))
+        if len(starts.items) > 2 and (record := await inbox.get()):
+            await inbox.done(record)
+
+    await bus.publish(numbered(DEPLOYS.name, "acme", 1))
+    async with running(bus.work(DEPLOYS.name, "deployers", lazy)):
+        assert await starts.reach(3) == [0, 1, 2]
+
+
+async def test_only_records_of_its_key_are_acknowledged_by_an_inbox(bus: EmbeddedBus) -> None:
+    refused: Seen[str] = Seen()
+    await bus.publish(numbered(DEPLOYS.name, "other", 1))
+    (foreign,) = await everything(bus, DEPLOYS.name)
+
+    async def actor(inbox: Inbox) -> None:
+        record = await inbox.get()
+        assert record
+        if inbox.key == "acme":
+            with pytest.raises(ValueError, match="not of the inbox"):
+                await inbox.done(foreign)
+            refused.add(inbox.key)
+
+    await bus.publish(numbered(DEPLOYS.name, "acme", 1))
+    async with running(bus.work(DEPLOYS.name, "deployers", actor)):
+        await refused.reach(1)
