@@ -1,0 +1,55 @@
+"""A bus, a read model and a vault's lock in one file, as `ownstack up` has them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ownstack_bus.connect import open_bus
+from ownstack_bus.port import Bus, Outgoing, Record
+from ownstack_contracts.topics import HISTORY
+from ownstack_projections.main import Projections, Settings
+from ownstack_readmodel import ReadModel, open_readmodel
+
+
+@dataclass
+class Circle:
+    """What a test talks to."""
+
+    bus: Bus
+    readmodel: ReadModel
+    published: int = 0
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """Write those of a chronicle's records that were not written yet to the history of the bus."""
+        new = records[self.published :]
+        self.published += len(new)
+        await self.bus.publish([Outgoing(HISTORY.name, record.key, record.value) for record in new])
+
+    @asynccontextmanager
+    async def projecting(self) -> AsyncIterator[Projections]:
+        """The projections run meanwhile."""
+        projections = Projections(self.bus, self.readmodel, Settings())
+        running = asyncio.create_task(projections.run())
+        try:
+            yield projections
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+
+
+@pytest.fixture
+async def circle(tmp_path: Path) -> AsyncIterator[Circle]:
+    url, lock = f"sqlite:///{tmp_path / 'ownstack.db'}", threading.Lock()
+    bus = await open_bus(url, write_lock=lock)
+    readmodel = open_readmodel(url, lock)
+    yield Circle(bus, readmodel)
+    await bus.close()
+    readmodel.close()

@@ -1,0 +1,48 @@
+"""Rows and offset agree, whenever the process that projects is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from tests.bench.histories import Chronicle, promoted, shop
+from tests.integration.projections.conftest import Circle
+from tests.unit.projections.house import dump
+
+from ownstack_bus.connect import open_bus
+from ownstack_projections.rebuild import rebuild
+
+CHILD = Path(__file__).with_name("until_killed.py")
+KILLS = 5
+
+
+async def test_killed_again_and_again_it_ends_with_the_same_rows(circle: Circle, tmp_path: Path) -> None:
+    chronicle = shop(Chronicle(), 10)
+    for number in range(6):
+        promoted(chronicle, number)
+    await circle.publish(chronicle.records)
+    await circle.bus.close()
+    url = f"sqlite:///{tmp_path / 'ownstack.db'}"
+    for kill in range(KILLS):
+        assert await _project(url, batches=2 + kill) == -signal.SIGKILL
+        assert len(dump(circle.readmodel)["rm_history"]) == sum((await circle.readmodel.positions()).values())
+    assert await _project(url, batches=None) == 0
+    projected = dump(circle.readmodel)
+    assert len(projected["rm_history"]) == len(chronicle.records)
+    circle.bus = await open_bus(url)
+    await rebuild(circle.bus, circle.readmodel)
+    assert dump(circle.readmodel) == projected
+
+
+async def _project(url: str, *, batches: int | None) -> int | None:
+    """Run the child, and kill it in the middle of a batch. Returns its exit code."""
+    child = await asyncio.create_subprocess_exec(sys.executable, CHILD, url, stdout=asyncio.subprocess.PIPE)
+    assert child.stdout is not None
+    begun = 0
+    async for _ in child.stdout:
+        begun += 1
+        if begun == batches:
+            child.kill()
+    return await child.wait()
