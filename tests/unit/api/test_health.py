@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from tests.unit.api.house import House, problem_of
 
 from ownstack_bus.port import BusError
@@ -54,3 +55,12 @@ async def test_the_figures_are_written_as_prometheus_reads_them(house: House) ->
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/docs/oauth2-redirect"])
 async def test_there_are_no_pages_that_load_scripts_from_elsewhere(house: House, path: str) -> None:
     assert problem_of(await house.anonymous.get(path)) == (404, "path-unknown")
+
+
+async def test_a_database_that_does_not_answer_is_said_to_pass(house: House) -> None:
+    house.readmodel.failure = OperationalError("SELECT secret", {}, Exception("disk I/O error in /srv/house.db"))
+    response = await house.client.get("/api/v1/apps/shop")
+    assert problem_of(response) == (503, "database-unavailable")
+    assert response.headers["retry-after"] == "1"
+    assert "secret" not in response.text
+    assert "/srv" not in response.text
