@@ -63,8 +63,9 @@ class Killer:
         """Beside step `number`: kill and start again at each moment of it, or at its end if that comes first."""
         for moment in self.moments.get(number, ()):
             moment.has_come(self.house, len(self.house.journal()), done)
+            seen = _under_way(self.house.journal())
             self.house.kill()
-            self.killed.append(f"{' '.join(step.arguments[:4])[:60]}: {moment}, {_under_way(self.house.journal())}")
+            self.killed.append(f"{' '.join(step.arguments[:4])[:60]}: {moment}, {seen}")
             self.house.start()
 
 
