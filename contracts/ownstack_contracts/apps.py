@@ -18,6 +18,9 @@ PostdeployMode = Literal["once-per-promotion", "once-per-app", "each-stack"]
 ReleaseOrigin = Literal["deploy", "promotion", "found"]
 """Where a release comes from; `found`: it was live already when its stack was looked at."""
 
+MOST_STACKS = 5_000
+"""How many stacks an app may be on: what became of each must fit into one fact of at most 1 MiB, as Kafka has it."""
+
 NO_CONFIG = "none"
 """The config fingerprint of an app without config."""
 
@@ -26,7 +29,7 @@ class AppCreated(Command):
     """`app` exists, on these stacks, in this order."""
 
     app: AppName
-    stacks: Annotated[Many[StackName], Field(max_length=10_000)] = ()
+    stacks: Annotated[Many[StackName], Field(max_length=MOST_STACKS)] = ()
 
 
 class AppDestroyed(Command):

@@ -110,7 +110,7 @@ _read_envelope: Callable[[object], Envelope] = Envelope.__pydantic_validator__.v
 
 _FROM_OTHERS = frozenset((COMMANDS.name, REPORTS.name, LOGS.name))
 """Where a record's size is limited. What the promoter writes it must also be able to read: the end of a rollout over
-10,000 stacks has more than a megabyte."""
+5,000 stacks has several hundred KiB."""
 
 
 def decode(topic: str, value: bytes) -> Event:

@@ -53,9 +53,7 @@ _GOOD = (
     rollouts.StackResult(stack="eu-1", outcome="succeeded"),
     rollouts.StackResult(stack="us-1", outcome="unchanged"),
 )
-_BAD = rollouts.StackResult(
-    stack="us-1", outcome="failed", code="release-task-failed", message="The release task ended with exit code 1."
-)
+_BAD = rollouts.StackResult(stack="us-1", outcome="failed", code="release-task-failed")
 _FAILED: dict[str, Any] = {"code": "stacks-failed", "message": "The release did not come to us-1."}
 _CANCELLED = tuple(rollouts.StackResult(stack=s, outcome="cancelled") for s in ("eu-1", "us-1"))
 _SUPERSEDED = tuple(rollouts.StackResult(stack=s, outcome="superseded") for s in ("eu-1", "us-1"))

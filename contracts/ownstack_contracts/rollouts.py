@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from ownstack_contracts.apps import MOST_STACKS
 from ownstack_contracts.message import Command, Fact, Many, Message
 from ownstack_contracts.names import AppName, Code, Identifier, ImageReference, Number, PinnedImage, StackName, Text
 
@@ -16,16 +17,15 @@ StackOutcome = Literal["succeeded", "unchanged", "failed", "expired", "cancelled
 
 PostdeployOutcome = Literal["succeeded", "failed", "unknown"]
 
-Stacks = Annotated[Many[StackName], Field(min_length=1, max_length=10_000)]
+Stacks = Annotated[Many[StackName], Field(min_length=1, max_length=MOST_STACKS)]
 
 
 class StackResult(Message):
-    """What became of one stack in a rollout."""
+    """What became of one stack in a rollout. Why, in words, stands in the facts about its deployment."""
 
     stack: StackName
     outcome: StackOutcome
     code: Code | None = None
-    message: Text | None = None
 
 
 class DeployRequested(Command):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from ownstack_contracts.apps import PostdeployMode, ReleaseTaskMode
+from ownstack_contracts.apps import MOST_STACKS, PostdeployMode, ReleaseTaskMode
 from ownstack_contracts.catalog import COMMAND_TYPES
 from ownstack_contracts.message import Command, Many, Message
 from ownstack_contracts.names import Address, AppName, Driver, ImageReference, Name, Number, Seconds, StackName
@@ -40,7 +40,7 @@ class NewApp(Form):
     """An app to be created, on these stacks, in this order."""
 
     name: AppName
-    stacks: Annotated[Many[StackName], Field(max_length=10_000)] = ()
+    stacks: Annotated[Many[StackName], Field(max_length=MOST_STACKS)] = ()
 
 
 class NewSettings(Form):

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ownstack_contracts.apps import AppCreated, AppDestroyed, AppSettingsChanged, AppStackAdded, AppStackRemoved
+from ownstack_contracts.apps import (
+    MOST_STACKS,
+    AppCreated,
+    AppDestroyed,
+    AppSettingsChanged,
+    AppStackAdded,
+    AppStackRemoved,
+)
 from ownstack_contracts.message import Message
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.looks import close_looks, look
@@ -43,6 +50,8 @@ def add_app_stack(team: Team, command: AppStackAdded, moment: Moment) -> Iterato
     app, stack = team.app(command.app), team.stack(command.stack)
     if stack.name in app.stacks:
         raise Refused("stack-of-app", f"{app.name} is on {stack.name} already.", hint=f"ownstack app info {app.name}")
+    if len(app.stacks) >= MOST_STACKS:
+        raise Refused("too-many-stacks", f"{app.name} is on {MOST_STACKS} stacks, and can't be on more.")
     yield command
     yield look(team, app.name, app.id, stack.name, moment)
 

@@ -15,7 +15,6 @@ class Ended(NamedTuple):
 
     outcome: StackOutcome
     code: str | None = None
-    message: str | None = None
 
 
 @dataclass(slots=True)

@@ -133,7 +133,7 @@ def end_deployment(team: Team, name: str, ended: Ended) -> None:
 def mark(team: Team, rollout: Rollout, stack: str, ended: Ended) -> None:
     """Fold what became of a stack in a rollout."""
     deployment = rollout.deployments[stack]
-    deployment.state, deployment.code, deployment.message = ended
+    deployment.state, deployment.code = ended
     rollout.open.discard(stack)
     rollout.unasked.discard(stack)
     rest_if_done(team, rollout)
@@ -148,7 +148,7 @@ def stack_deploy_fails(team: Team, report: StackDeployFailed, moment: Moment) ->
     yield report
     rollout = rollout_of(team, job)
     change = _seen(team, report, report.live)
-    change.ended[report.stack] = Ended("failed", report.code, report.message)
+    change.ended[report.stack] = Ended("failed", report.code)
     yield from skip_those_that_waited(rollout, change)
     yield from conclude(team, rollout, change, moment)
 
@@ -169,7 +169,7 @@ def stack_deploy_failed(team: Team, fact: StackDeployFailed) -> None:
     end_grant(team, (fact.app, fact.stack), fact.run)
     if fact.live is not None:
         see(team, fact.app, fact.stack, fact.live, team.jobs[fact.job].asked_at)
-    end_deployment(team, fact.job, Ended("failed", fact.code, fact.message))
+    end_deployment(team, fact.job, Ended("failed", fact.code))
 
 
 @evolves(StackDeploySkipped)

@@ -69,9 +69,9 @@ def results_of(rollout: Rollout, change: Change) -> tuple[StackResult, ...]:
 
 def _result(rollout: Rollout, change: Change, stack: str) -> StackResult:
     if (ended := change.ended.get(stack)) is not None:
-        return StackResult(stack=stack, outcome=ended.outcome, code=ended.code, message=ended.message)
+        return StackResult(stack=stack, outcome=ended.outcome, code=ended.code)
     known = rollout.deployments[stack]
-    return StackResult(stack=stack, outcome=known.state, code=known.code, message=known.message)  # type: ignore[arg-type]
+    return StackResult(stack=stack, outcome=known.state, code=known.code)  # type: ignore[arg-type]
 
 
 def postdeploy_of(rollout: Rollout, change: Change) -> PostdeployOutcome | None:

@@ -68,7 +68,7 @@ def _deploy_expires(team: Team, job: Job, deadline: Deadline, _: Moment, changes
 
 
 def _expired(deadline: Deadline) -> Ended:
-    return Ended("expired", f"{deadline}-deadline", _SENTENCES[deadline])
+    return Ended("expired", f"{deadline}-deadline")
 
 
 @evolves(StackDeployExpired)

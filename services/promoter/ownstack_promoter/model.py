@@ -106,7 +106,6 @@ class Deployment:
     attempt: int = 0
     job: str | None = None
     code: str | None = None
-    message: str | None = None
 
     @property
     def is_open(self) -> bool:

@@ -201,7 +201,7 @@ def deploy_requested(team: Team, fact: StackDeployRequested) -> None:
     rollout = team.rollouts[fact.rollout]
     deployment = rollout.deployments[fact.stack]
     deployment.state, deployment.attempt, deployment.job = "asked", fact.attempt, fact.job
-    deployment.code = deployment.message = None
+    deployment.code = None
     rollout.open.add(fact.stack)
     rollout.unasked.discard(fact.stack)
     team.apps[fact.app].active = rollout.id
