@@ -39,16 +39,20 @@ Say = Callable[..., tuple[int, Any]]
 
 @dataclass(frozen=True)
 class Moment:
-    """When to kill: so many seconds after a step has begun, and once so many phases have begun or ended since."""
+    """When to kill: so many seconds after so many phases (looks do not count) have begun in a step."""
 
-    seconds: float
     phases: int
+    seconds: float
 
     def has_come(self, house: House, before: int, done: threading.Event) -> None:
         """Returns at that moment, or when the step is done."""
-        done.wait(self.seconds)
-        while not done.is_set() and len(house.journal()) < before + self.phases:
+        while not done.is_set() and _begun(house) < before + self.phases:
             done.wait(0.002)
+        done.wait(self.seconds)
+
+
+def _begun(house: House) -> int:
+    return sum(line["event"] == "begin" and line["phase"] != "look" for line in house.journal())
 
 
 @dataclass
@@ -62,10 +66,12 @@ class Killer:
     def haunt(self, number: int, step: Step, done: threading.Event) -> None:
         """Beside step `number`: kill and start again at each moment of it, or at its end if that comes first."""
         for moment in self.moments.get(number, ()):
-            moment.has_come(self.house, len(self.house.journal()), done)
+            moment.has_come(self.house, _begun(self.house), done)
             seen = _under_way(self.house.journal())
             self.house.kill()
-            self.killed.append(f"{' '.join(step.arguments[:4])[:60]}: {moment}, {seen}")
+            self.killed.append(
+                f"{' '.join(step.arguments[:4])[:60]}: {moment.seconds:.2f}s after {moment.phases} phases, {seen}"
+            )
             self.house.start()
 
 
@@ -131,11 +137,15 @@ def _steps(house: House) -> list[Step]:
 
 
 def _moments(chance: random.Random, kills: int, steps: Sequence[Step]) -> dict[int, list[Moment]]:
-    """Most of the story's time is spent in the steps that work on stacks: so are most of the kills."""
+    """Most of the time is spent in steps that work on stacks, and in their phases: so are most of the kills."""
     weights = [5 if step.answers else 1 for step in steps]
     found: dict[int, list[Moment]] = {}
     for place in chance.choices(range(len(steps)), weights, k=kills):
-        moment = Moment(chance.uniform(0, WITHIN), 0) if chance.random() < 0.5 else Moment(0, chance.randint(1, 16))
+        phases = 7 if "promote" in steps[place].arguments else 3
+        timed = not steps[place].answers or chance.random() < 0.3
+        moment = (
+            Moment(0, chance.uniform(0, WITHIN)) if timed else Moment(chance.randint(1, phases), chance.uniform(0, 0.1))
+        )
         found.setdefault(place, []).append(moment)
     return found
 
