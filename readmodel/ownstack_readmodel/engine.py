@@ -14,6 +14,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from ownstack_readmodel.model import READERS, WRITES, ReadModel
 
 BUSY_TIMEOUT_MS = 10_000
+CHECKPOINT_PAGES = 4_000
+"""After so many pages in the log they go to the file: not too often, since whoever commits then waits for the disk."""
 
 
 def open_readmodel(url: str, write_lock: AbstractContextManager[object] | None = None) -> ReadModel:
@@ -41,8 +43,10 @@ def _set_up_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> 
     """NORMAL is enough: after a power cut the model may be a little behind, and goes on from there."""
     connection.isolation_level = None  # sqlite3 leaves BEGIN to us
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_TIMEOUT_MS}"):
-        cursor.execute(f"PRAGMA {pragma}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
     cursor.close()
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from sqlalchemy import Connection, MetaData, Table, inspect
 from sqlalchemy.sql import quoted_name
 
 from ownstack_readmodel.model import ReadModel
 from ownstack_readmodel.tables import REBUILT
 
+SLICE = 2_000
+"""So many rows are deleted in one transaction."""
 SEPARATOR = "__"
 """Between the name of a live table and the suffix of one beside it."""
 
@@ -39,13 +39,25 @@ class Shadows:
                 _rename(connection, table.name + self.suffix, table.name)
 
     def drop(self) -> None:
-        """Drop all tables beside the live ones, each in a transaction of its own, so that nobody waits for long."""
+        """Drop all tables beside the live ones, little by little, so that no other writer waits for long."""
         with self._readmodel.reading() as connection:
-            names = inspect(connection).get_table_names()
-        beside = re.compile(f"({'|'.join(re.escape(table.name) for table in REBUILT)}){SEPARATOR}.+")
-        for name in sorted(filter(beside.fullmatch, names)):
+            names = set(inspect(connection).get_table_names())
+        for table in REBUILT:
+            for name in sorted(name for name in names if name.startswith(table.name + SEPARATOR)):
+                if self._readmodel.engine.dialect.name == "sqlite":
+                    self._empty(table, name)
+                with self._readmodel.writing() as connection:
+                    connection.exec_driver_sql(f"DROP TABLE {name}")
+
+    def _empty(self, table: Table, name: str) -> None:
+        """SQLite goes through all pages of a table that it drops, for seconds if there are many."""
+        keys = ", ".join(column.name for column in table.primary_key)
+        some = f"SELECT {keys} FROM {name} LIMIT {SLICE}"  # noqa: S608 - our own names
+        emptied = False
+        while not emptied:
             with self._readmodel.writing() as connection:
-                connection.exec_driver_sql(f"DROP TABLE {name}")
+                deleted = connection.exec_driver_sql(f"DELETE FROM {name} WHERE ({keys}) IN ({some})")  # noqa: S608 - as above
+                emptied = deleted.rowcount < SLICE
 
 
 def _copy(table: Table, metadata: MetaData, suffix: str) -> None:

@@ -9,9 +9,9 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 
 from ownstack_bus.port import At, Bus, Record
@@ -22,7 +22,7 @@ from ownstack_readmodel.shadows import Shadows
 
 log = logging.getLogger(__name__)
 
-BATCH = 1_000
+BATCH = 2_000
 """So many records are folded at once: the lock on the file is held for some tens of milliseconds."""
 CLOSE = 2_000
 """The live projection is held up only once the new tables are that many records from where it is."""
@@ -84,13 +84,31 @@ async def _catch_up(bus: Bus, sink: HistorySink, ends: Mapping[int, int]) -> int
     folded = 0
     for partition, end in ends.items():
         start = At(offset=positions.get(partition, 0))
-        batch: list[Record] = []
-        async for record in bus.read(HISTORY.name, partition, start, end):
-            batch.append(record)
-            if len(batch) == BATCH:
+        async with aclosing(_ahead(_batches(bus, partition, start, end))) as batches:
+            async for batch in batches:
                 await sink.apply(partition, batch)
-                folded, batch = folded + len(batch), []
-        if batch:
-            await sink.apply(partition, batch)
-            folded += len(batch)
+                folded += len(batch)
     return folded
+
+
+async def _batches(bus: Bus, partition: int, start: At, end: int) -> AsyncIterator[list[Record]]:
+    batch: list[Record] = []
+    async for record in bus.read(HISTORY.name, partition, start, end):
+        batch.append(record)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+async def _ahead(batches: AsyncIterator[list[Record]]) -> AsyncGenerator[list[Record], None]:
+    """The same batches; while one is being folded, the next is read."""
+    reading = asyncio.ensure_future(anext(batches, None))
+    try:
+        while (batch := await reading) is not None:
+            reading = asyncio.ensure_future(anext(batches, None))
+            yield batch
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
