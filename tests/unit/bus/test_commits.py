@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.contract.bus.parts import Echo, Seen, everything, numbered, of_key, running, until, values
 
 from ownstack_bus.embedded import EmbeddedBus, processing, working
-from ownstack_bus.embedded.ledger import Commit, Ledger
-from ownstack_bus.port import Bus, BusError, Inbox, Outgoing
+from ownstack_bus.embedded.ledger import Ledger
+from ownstack_bus.port import Bus, BusError, Inbox, Outgoing, Record
 from ownstack_contracts.topics import COMMANDS, DEPLOYS, HISTORY
 
 
@@ -23,8 +24,10 @@ class Disk:
     def __init__(self) -> None:
         self.refuses = lambda: False
         self.refused = 0
+        self.written: list[int] = []
 
-    def check(self) -> None:
+    def check(self, rows: list[Any]) -> None:
+        self.written.append(sum(len(row[5]) for row in rows))
         if self.refuses():
             self.refused += 1
             error = sqlite3.OperationalError("database or disk is full")
@@ -35,13 +38,13 @@ class Disk:
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     disk = Disk()
-    write = Ledger.write
+    insert = Ledger._insert
 
-    def checked(ledger: Ledger, commit: Commit) -> None:
-        disk.check()
-        write(ledger, commit)
+    def checked(ledger: Ledger, rows: list[Any]) -> None:
+        disk.check(rows)
+        insert(ledger, rows)
 
-    monkeypatch.setattr(Ledger, "write", checked)
+    monkeypatch.setattr(Ledger, "_insert", checked)
     monkeypatch.setattr(processing, "FIRST_DELAY_S", 0.001)
     monkeypatch.setattr(processing, "LAST_DELAY_S", 0.001)
     return disk
@@ -58,19 +61,42 @@ async def test_outputs_are_written_once_and_in_order_whatever_commits_fail(bus: 
     class Counting(Echo):
         """An output says how many there were before it: a state that was built on a failed commit would show."""
 
-        def handle(self, batch):  # type: ignore[no-untyped-def]
+        def handle(self, batch: Sequence[Record]) -> Sequence[Sequence[Outgoing]]:
             made = []
             for record in batch:
                 made.append([Outgoing(HISTORY.name, "acme", b"%s/%d" % (record.value, len(self.restored)))])
                 self.restored.append(record)
             return made
 
-    await bus.publish(numbered(COMMANDS.name, "acme", 4_000))
-    disk.refuses = lambda: random.random() < 0.4
+    disk.refuses = lambda: random.random() < 0.3
     async with running(bus.process("promoter", [COMMANDS.name], HISTORY.name, Counting)):
-        await until(bus, HISTORY.name, 0, 4_000)
-    assert values(await everything(bus, HISTORY.name)) == [f"{i}/{i}" for i in range(4_000)]
-    assert disk.refused > 3
+        for first in range(0, 2_000, 5):
+            await published(bus, numbered(COMMANDS.name, "acme", 5, first=first))
+        await until(bus, HISTORY.name, 0, 2_000)
+    assert values(await everything(bus, HISTORY.name)) == [f"{i}/{i}" for i in range(2_000)]
+    assert disk.refused > 20
+
+
+async def published(bus: Bus, records: list[Outgoing]) -> None:
+    """In the end."""
+    while True:
+        try:
+            return await bus.publish(records)
+        except BusError as refused:
+            if refused.code != "disk-full":
+                raise
+
+
+async def test_a_transaction_is_cut_when_it_becomes_long(bus: EmbeddedBus, disk: Disk) -> None:
+    class Many(Echo):
+        def handle(self, batch: Sequence[Record]) -> Sequence[Sequence[Outgoing]]:
+            return [[Outgoing(HISTORY.name, "acme", bytes(1_000))] * 6_000 for _ in batch]
+
+    await bus.publish(numbered(COMMANDS.name, "acme", 12))
+    async with running(bus.process("promoter", [COMMANDS.name], HISTORY.name, Many)):
+        await until(bus, HISTORY.name, 0, 72_000)
+    # Two inputs make more than enough, and two such transactions may wait at one moment.
+    assert max(disk.written) < 30_000_000
 
 
 async def test_a_commit_that_failed_leaves_no_trace(bus: EmbeddedBus, disk: Disk) -> None:
@@ -122,6 +148,25 @@ async def test_an_acknowledgement_counts_even_if_nobody_waited_for_its_end(bus: 
     working_on.cancel()
     await asyncio.gather(working_on, return_exceptions=True)
     await nothing_comes_again(bus)
+
+
+async def test_what_is_acknowledged_does_not_come_again_after_an_error_even_if_nobody_waited(bus: EmbeddedBus) -> None:
+    seen: Seen[str] = Seen()
+
+    async def actor(inbox: Inbox) -> None:
+        record = await inbox.get()
+        assert record
+        seen.add(record.value.decode())
+        waiting = asyncio.ensure_future(inbox.done(record))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await bus.publish(numbered(HISTORY.name, "acme", 1))  # once this is durable, so is what was submitted before
+        if len(seen.items) == 1:
+            raise BusError("some-error", "of the actor")
+
+    await bus.publish(numbered(DEPLOYS.name, "acme", 2))
+    async with running(bus.work(DEPLOYS.name, "deployers", actor)):
+        assert await seen.reach(2) == ["0", "1"]
 
 
 async def nothing_comes_again(bus: Bus) -> None:

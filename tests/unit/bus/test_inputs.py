@@ -29,7 +29,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def bus(tmp_path: Path, clock: Callable[[], int]) -> AsyncIterator[EmbeddedBus]:
-    bus = await EmbeddedBus.open(tmp_path / "bus.db", partitions=1, clock=clock)
+    bus = await EmbeddedBus.open(tmp_path / "bus.db", partitions=1, clock=clock, window_bytes=0)
     yield bus
     await bus.close()
 
@@ -58,3 +58,12 @@ async def test_a_topic_that_is_far_behind_holds_up_what_was_appended_later(bus: 
     clock.now += 1
     await bus.publish([Outgoing(R, "acme", b"new")])
     assert await handled(bus, count + 1) == ["old"] * count + ["new"]
+
+
+async def test_it_does_so_too_when_its_records_are_too_large_to_be_read_at_once(bus: EmbeddedBus, clock: Clock) -> None:
+    old = ["x" * 500_000] * 20  # of which the file gives a part
+    for value in old:
+        await bus.publish([Outgoing(C, "acme", value.encode())])
+    clock.now += 1
+    await bus.publish([Outgoing(R, "acme", b"new")])
+    assert await handled(bus, 21) == [*old, "new"]
