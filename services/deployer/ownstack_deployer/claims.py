@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ownstack_contracts.jobs import JobClaimed, JobClosed, JobGranted, LeaseReturned
 from ownstack_deployer.clock import Clock
 from ownstack_deployer.desk import Desk, Reply, Request
-from ownstack_deployer.runs import Say
+from ownstack_deployer.reporter import Voice
 
 
 class Revoked(Exception):
@@ -18,9 +18,10 @@ class Revoked(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A grant. `since` on the clock: from when its lease counts. `seconds`: how long it may run from `received` on."""
+    """A grant, with the voice of its run. On the clock: `since`, from when its lease counts; `until`, its deadline."""
 
     grant: JobGranted
+    voice: Voice
     since: float
     until: float
 
@@ -28,10 +29,10 @@ class Granted:
 class Claimant:
     """Claims one job for one run. deployer: how this one is called; every: seconds after which it claims again."""
 
-    def __init__(self, request: Request, run: str, say: Say, clock: Clock, *, deployer: str, every: float) -> None:
+    def __init__(self, request: Request, run: str, voice: Voice, clock: Clock, *, deployer: str, every: float) -> None:
         self._request = request
         self._run = run
-        self._say = say
+        self._voice = voice
         self._clock = clock
         self._deployer = deployer
         self._every = every
@@ -45,12 +46,13 @@ class Claimant:
         try:
             return await self._until_answered(desk)
         except BaseException:
-            self._say(self._about(LeaseReturned))
+            self._voice.say(self._about(LeaseReturned))
             raise
 
     async def _until_answered(self, desk: Desk) -> Granted | None:
         while True:
-            self._sent.append((self._clock(), self._say(self._about(JobClaimed, deployer=self._deployer))))
+            self._forget()
+            self._sent.append((self._clock(), self._voice.say(self._about(JobClaimed, deployer=self._deployer))))
             again = self._clock() + self._every
             while (left := again - self._clock()) > 0:
                 reply = await desk.answer(self._request.job.job, left)
@@ -65,11 +67,17 @@ class Claimant:
 
     def _granted(self, grant: JobGranted, reply: Reply) -> Granted:
         seconds = (grant.running_until - reply.appended) / 1_000
-        return Granted(grant, self._since(), self._clock() + seconds)
+        return Granted(grant, self._voice, self._since(), self._clock() + seconds)
 
     def _since(self) -> float:
         """When the last claim that is durable was sent; the answer shows that the first one is."""
-        return next((sent for sent, durable in reversed(self._sent) if durable.is_set()), self._sent[0][0])
+        self._forget()
+        return self._sent[0][0]
+
+    def _forget(self) -> None:
+        """Keep only the last claim that is durable, and those after it."""
+        while len(self._sent) > 1 and self._sent[1][1].is_set():
+            del self._sent[0]
 
     def _about(self, kind: Callable[..., JobClaimed | LeaseReturned], **fields: str) -> JobClaimed | LeaseReturned:
         job = self._request.job

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ownstack_bus.port import Outgoing
 from ownstack_contracts.envelope import Envelope, encode
-from ownstack_contracts.jobs import Heartbeat
+from ownstack_contracts.jobs import Heartbeat, JobClaimed, RunReport
 from ownstack_contracts.logs import DeploymentLogged
 from ownstack_contracts.message import Report
 from ownstack_contracts.topics import LOGS, REPORTS
@@ -37,9 +37,9 @@ class Reporter:
         self._logs = logs
         self._source = f"/ownstack/deployer/{deployer}"
 
-    def say(self, report: Report, cause: Cause) -> asyncio.Event:
-        """Report what a run did."""
-        return self._reports.add(Outgoing(REPORTS.name, cause.team, self._written(report, cause)))
+    def say(self, report: Report, cause: Cause, name: str) -> asyncio.Event:
+        """Report what a run did. `name`: the id of the report."""
+        return self._reports.add(Outgoing(REPORTS.name, cause.team, self._written(report, cause, name)))
 
     def beat(self, team: str, heartbeat: Heartbeat) -> asyncio.Event:
         """Report that runs of a team go on."""
@@ -47,15 +47,37 @@ class Reporter:
 
     async def log(self, lines: DeploymentLogged, cause: Cause) -> None:
         """Store lines of a log. Waits while too many have not been stored yet."""
-        self._logs.add(Outgoing(LOGS.name, lines.deployment, self._written(lines, cause)))
+        value = self._written(lines, cause, f"{lines.run}.log.{lines.number}")
+        self._logs.add(Outgoing(LOGS.name, lines.deployment, value))
         await self._logs.room()
 
-    def _written(self, report: Report, cause: Cause) -> bytes:
+    def _written(self, report: Report, cause: Cause, name: str) -> bytes:
         return encode(
             report,
             source=self._source,
+            id=name,
             team=cause.team,
             correlationid=cause.correlationid,
             causationid=cause.request,
             traceparent=cause.traceparent,
         )
+
+
+class Voice:
+    """Says what one run has to say: its reports are numbered."""
+
+    __slots__ = ("_cause", "_number", "_reporter")
+
+    def __init__(self, reporter: Reporter, cause: Cause) -> None:
+        self._reporter = reporter
+        self._cause = cause
+        self._number = 0
+
+    def say(self, report: JobClaimed | RunReport) -> asyncio.Event:
+        """Report it. What is returned is set once that is durable."""
+        self._number += 1
+        return self._reporter.say(report, self._cause, f"{report.run}.{self._number}")
+
+    async def log(self, lines: DeploymentLogged) -> None:
+        """Store lines of its log. Waits while too many have not been stored yet."""
+        await self._reporter.log(lines, self._cause)

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from ownstack_contracts.jobs import JobGranted, LeaseReturned, Live, RunReport
-from ownstack_contracts.message import Report
 from ownstack_deployer.clock import Clock
 from ownstack_deployer.drivers.port import Driver, Job, Log, Phase, PhaseFailed, Place
 from ownstack_deployer.joblog import JobLog
 from ownstack_deployer.leases import Lease
+from ownstack_deployer.reporter import Voice
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +23,6 @@ LOOK_AGAIN = (1.0, 4.0, 15.0)
 """Seconds until an uncertain run looks again when the stack could not be looked at: a machine that comes back to life
 brings up its network and its deployer at once."""
 
-Say = Callable[[Report], asyncio.Event]
-"""Reports of this job; what it returns is set once the report is durable."""
 Act = Callable[[Log], Awaitable[None]]
 
 
@@ -49,7 +47,7 @@ class Run:
     lease: Lease
     log: JobLog
     outcomes: Outcomes
-    say: Say
+    voice: Voice
     clock: Clock
     instant: bool
     begun: bool = False
@@ -108,10 +106,10 @@ class Run:
         if failure := self.outcomes.ended[name]:
             raise failure
 
-    async def say_durably(self, report: Report) -> None:
+    async def say_durably(self, report: RunReport) -> None:
         """Say it, and wait until it is durable: it is a sign of life. An instant run goes on at once."""
         sent = self.clock()
-        durable = self.say(report)
+        durable = self.voice.say(report)
         if not self.instant:
             await durable.wait()
             self.lease.extend(sent)
@@ -142,7 +140,7 @@ class Run:
     async def end(self, final: RunReport) -> bool:
         """Say how the job ended. Returns whether that is sure to be admitted: the lease held when it was on the bus."""
         self.ending = True
-        await self.say(final).wait()
+        await self.voice.say(final).wait()
         return self.lease.holds(self.clock())
 
     @property
@@ -154,4 +152,4 @@ class Run:
         """Give the grant back, if the stack was not touched."""
         if self.can_be_given_back:
             self.ending = True
-            self.say(self.report(LeaseReturned))
+            self.voice.say(self.report(LeaseReturned))

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from ownstack_bus.port import Inbox, Outgoing
-from ownstack_contracts.message import Report
 from ownstack_deployer.claims import Claimant, Granted, Revoked
 from ownstack_deployer.clock import Clock
 from ownstack_deployer.desk import Desk, Request
@@ -17,7 +16,7 @@ from ownstack_deployer.drivers.port import Driver, Drivers, Job
 from ownstack_deployer.joblog import JobLog
 from ownstack_deployer.kinds import carry_out
 from ownstack_deployer.leases import Heartbeats, Lease
-from ownstack_deployer.reporter import Reporter
+from ownstack_deployer.reporter import Reporter, Voice
 from ownstack_deployer.runs import Outcomes, Run
 from ownstack_deployer.settings import Settings
 
@@ -68,13 +67,9 @@ class Worker:
                 await asyncio.wait([task])
 
     async def _claim(self, desk: Desk, request: Request) -> Granted | None:
-        settings = self.settings
-        say = self._say_for(request)
-        claimant = Claimant(request, new_run(), say, self.clock, deployer=settings.name, every=settings.claim_every)
-        return await claimant.claim(desk)
-
-    def _say_for(self, request: Request) -> Callable[[Report], asyncio.Event]:
-        return lambda report: self.reporter.say(report, request.cause)
+        name, every = self.settings.name, self.settings.claim_every
+        voice = Voice(self.reporter, request.cause)
+        return await Claimant(request, new_run(), voice, self.clock, deployer=name, every=every).claim(desk)
 
     def _run(self, request: Request, driver: Driver, granted: Granted, outcomes: Outcomes) -> Run:
         grant = granted.grant
@@ -84,9 +79,9 @@ class Worker:
             grant=grant,
             driver=driver,
             lease=Lease(grant.run, job.team, grant.lease, granted.since),
-            log=JobLog(job, lambda lines: self.reporter.log(lines, request.cause)),
+            log=JobLog(job, granted.voice.log),
             outcomes=outcomes,
-            say=self._say_for(request),
+            voice=granted.voice,
             clock=self.clock,
             instant=driver.is_instant(request.job),
         )

@@ -74,6 +74,20 @@ async def test_a_lease_counts_from_the_sending_of_the_claim(scene: Scene) -> Non
     assert "release-task" not in scene.driver.done
 
 
+async def test_a_lease_counts_from_the_last_claim_that_is_durable(scene: Scene) -> None:
+    scene.comes(deploy())
+    claim = await scene.hears(JobClaimed)
+    for _ in range(3):
+        await scene.clock.pass_by(5)
+    scene.bus.flowing.clear()
+    await scene.clock.pass_by(5)  # this one is not
+    scene.driver.gate("look")
+    scene.grants(claim)
+    await idle()
+    (run,) = scene.worker.under_way.values()
+    assert run.lease.since == scene.clock() - 5
+
+
 async def test_a_run_whose_lease_is_over_before_it_began_gives_it_back_and_claims_anew(scene: Scene) -> None:
     gate = scene.driver.gate("look")
     first = await granted(scene)
