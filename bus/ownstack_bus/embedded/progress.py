@@ -23,16 +23,20 @@ class Progress:
         at = offset - self.position
         return at < 0 or (at < len(self._marks) and self._marks[at] == _DONE)
 
-    def add(self, offset: int) -> None:
-        """The record at `offset` is done."""
+    def add(self, offset: int) -> bool:
+        """The record at `offset` is done. Whether that is new."""
         at = offset - self.position
         if at < 0:
-            return
-        if at >= len(self._marks):
-            self._marks.extend(b"0" * (at + 1 - len(self._marks)))
+            return False
+        missing = at + 1 - len(self._marks)
+        if missing > 0:
+            self._marks += b"0" * missing
+        elif self._marks[at] == _DONE:
+            return False
         self._marks[at] = _DONE
         if at == 0:
             self._advance()
+        return True
 
     def skip(self, start: int) -> None:
         """All before `start` is done, or deleted."""

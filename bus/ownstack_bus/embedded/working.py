@@ -107,17 +107,18 @@ class _Inbox:
 class _Intake:
     """What was taken of one partition, and how much more may be."""
 
-    __slots__ = ("_progress", "_taken", "cursor")
+    __slots__ = ("_paused", "_progress", "_taken", "cursor")
 
     def __init__(self, cursor: Cursor, progress: Progress) -> None:
         self.cursor = cursor
         self._progress = progress
         self._taken = 0
+        self._paused = False
 
     @property
     def ready(self) -> bool:
         """Whether there is more, and room for it."""
-        return self.cursor.behind and not self._full
+        return self.cursor.behind and not self._paused
 
     @property
     def _full(self) -> bool:
@@ -132,6 +133,7 @@ class _Intake:
         wanted = [record for record in records if record.offset not in self._progress]
         self._taken += len(wanted)
         if self._full:
+            self._paused = True
             logger.warning(
                 "%s/%d: %d records wait for their acknowledgement, the oldest at %d; no more are taken until some come",
                 self.cursor.log.place.topic,
@@ -142,13 +144,14 @@ class _Intake:
         return wanted
 
     def acknowledged(self, offsets: Sequence[int]) -> bool:
-        """These are done. Whether there is room again."""
-        was_full = self._full
+        """These are done. Whether that makes room, and there was none."""
         for offset in offsets:
-            if offset not in self._progress:
-                self._progress.add(offset)
-                self._taken -= 1
-        return was_full and not self._full
+            self._taken -= self._progress.add(offset)
+        if not self._paused:
+            return False
+        self._progress.skip(self.cursor.log.start)
+        self._paused = self._full
+        return not self._paused
 
 
 class Group:

@@ -53,3 +53,8 @@ def test_what_is_done_in_order_takes_no_room() -> None:
 
 def test_a_gap_takes_a_bit_per_record() -> None:
     assert len(of(list(range(1, 8_001))).encoded()) == 1_001
+
+
+def test_it_tells_what_is_new() -> None:
+    progress = of([1])
+    assert [progress.add(offset) for offset in (1, 3, 0, 0, 1, 2, 3)] == [False, True, True, False, False, True, False]
