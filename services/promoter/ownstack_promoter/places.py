@@ -141,4 +141,10 @@ def return_lease(team: Team, report: LeaseReturned, _: Moment) -> Iterator[Messa
 
 @evolves(LeaseReturned)
 def lease_returned(team: Team, fact: LeaseReturned) -> None:
+    grant = team.grants.get((fact.app, fact.stack))
     end_grant(team, (fact.app, fact.stack), fact.run)
+    job = team.jobs.get(fact.job)
+    if grant is None or grant.run != fact.run or job is None or job.kind != "deploy" or job.uncertain:
+        return
+    assert job.rollout is not None
+    team.rollouts[job.rollout].deployments[fact.stack].state = "asked"  # nothing has begun: it may be cancelled

@@ -14,6 +14,7 @@ from ownstack_contracts.jobs import (
     PostdeploySucceeded,
     ReleaseTaskStarted,
     ReleaseTaskSucceeded,
+    StackDeployCancelled,
     StackDeployExpired,
     StackDeployFailed,
     StackDeployRequested,
@@ -21,6 +22,7 @@ from ownstack_contracts.jobs import (
     StackJob,
     StackObserved,
 )
+from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
 from ownstack_contracts.rollouts import (
     DeployFailed,
     DeployPartiallySucceeded,
@@ -88,6 +90,13 @@ def test_a_lease_that_was_given_back_leaves_no_doubt() -> None:
     run = story.claim(request)
     story.say(LeaseReturned(**report(request, run)))
     assert not one(JobGranted, story.say(claimed(request, "next"))).uncertain
+
+
+def test_a_stack_whose_lease_was_given_back_has_not_begun_and_can_be_cancelled() -> None:
+    story = shop("eu-1")
+    (request,) = of(StackDeployRequested, story.say(PromotionRequested(app="shop-staging"), id="p1"))
+    story.say(LeaseReturned(**report(request, story.claim(request))))
+    assert one(StackDeployCancelled, story.say(PromotionCancelRequested(promotion="p1"))).stack == "eu-1"
 
 
 def test_a_claim_for_a_job_that_is_over_is_told_so() -> None:
