@@ -40,10 +40,11 @@ def _begun() -> Chronicle:
 def test_the_read_model_says_what_the_promoter_knows(readmodel: ReadModel, seed: int) -> None:
     chronicle = tumult(_begun(), seed)
     empty(readmodel)
-    asyncio.run(_agrees(House(readmodel), chronicle))
+    asyncio.run(agrees(House(readmodel), chronicle))
 
 
-async def _agrees(house: House, chronicle: Chronicle) -> None:
+async def agrees(house: House, chronicle: Chronicle) -> None:
+    """The read model holds all facts, and shows the state of the team that made them."""
     await house.take(chronicle.records, batch=17)
     team, model = chronicle.team, house.readmodel
     assert await model.last_sequence("acme") == team.sequence
