@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import os
 import socket
@@ -14,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from ownstack_projections.main import Projections
-from ownstack_projections.main import Settings as ProjectionsSettings
 from sqlalchemy.exc import DBAPIError
 
 from ownstack.exits import Failure
@@ -30,6 +29,8 @@ from ownstack_bus.port import Bus, BusError
 from ownstack_contracts.topics import HISTORY
 from ownstack_deployer.main import Deployer
 from ownstack_deployer.settings import Settings as DeployerSettings
+from ownstack_projections.main import Projections
+from ownstack_projections.main import Settings as ProjectionsSettings
 from ownstack_promoter.main import Promoter
 from ownstack_promoter.main import Settings as PromoterSettings
 from ownstack_readmodel import ReadModel, open_readmodel
@@ -38,6 +39,8 @@ from ownstack_vault import Vault, open_vault
 log = logging.getLogger(__name__)
 
 FILE = "ownstack.db"
+GC_THRESHOLDS = (50_000, 20, 100)
+"""Python's own (700, 10, 10) cost a tenth of a promotion to 1,000 stacks; the cycles there are, are few and small."""
 CATCHING_UP = 5.0
 """Seconds that the read model is given, at the end, to show what has happened. The next start goes on from there."""
 
@@ -92,15 +95,23 @@ async def _live(
     projections = Projections(rooms.bus, rooms.readmodel, ProjectionsSettings())
     app = create_app(Parts(rooms.bus, rooms.readmodel, rooms.vault, settings))
     listening = asyncio.Event()
+
+    async def deploy() -> None:
+        await promoter.restored()  # it says which leases have lapsed: claims that come before it would wait
+        await deployer.run()
+
     services = [
         Service("api", lambda: serve(app, settings, listening, listener)),
-        Service("deployer", deployer.run, deployer.drain),
+        Service("deployer", deploy, deployer.drain),
         Service("promoter", promoter.run),
         Service("projections", projections.run, lambda: _caught_up(rooms)),
     ]
 
     async def begin() -> None:
         await listening.wait()
+        gc.collect()
+        gc.freeze()  # what is there now stays: it need not be looked through again
+        gc.set_threshold(*GC_THRESHOLDS)
         ready()
 
     return await Supervisor(services, stopping).run(begin)

@@ -21,12 +21,10 @@ class Leasing:
     def __init__(self) -> None:
         self._leases = Leases()
 
-    def begin_all(self, team: Team, now: int, seconds: int, at_start: AtStart) -> None:
-        """After a restore: every open grant has a lease of its full length (`seconds`) again, or none."""
+    def begin_all(self, team: Team, seconds: int, until: int) -> None:
+        """After a restore: every open grant has a lease of `seconds` again, at first until `until` (ms)."""
         for (app, stack), grant in team.grants.items():
-            length = seconds * 1_000
-            until = now + length if at_start == "anew" else 0
-            self._leases.begin(grant.run, Lease(team.name, app, stack, grant.job, length, until))
+            self._leases.begin(grant.run, Lease(team.name, app, stack, grant.job, seconds * 1_000, until))
 
     def follow(self, team: Team, fact: Message, now: int) -> None:
         """A fact was folded: it may have begun or ended a lease."""

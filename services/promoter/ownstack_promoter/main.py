@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -9,9 +11,14 @@ from ownstack_bus.partitioning import partition_of
 from ownstack_bus.port import Bus, Processor
 from ownstack_contracts.topics import COMMANDS, HISTORY, REPORTS
 from ownstack_promoter.leasing import AtStart
-from ownstack_promoter.partition import Memory, PartitionOwner
+from ownstack_promoter.partition import Memory, PartitionOwner, Terms
 
 SERVICE = "promoter"
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
 
 
 class Settings(BaseSettings):
@@ -32,7 +39,7 @@ class Promoter:
 
     def __init__(self, bus: Bus, settings: Settings) -> None:
         self._bus = bus
-        self._settings = settings
+        self._terms = Terms(settings.lease, settings.leases_at_start, now_ms)
         self._memories: dict[int, Memory] = {}
 
     async def run(self) -> None:
@@ -44,9 +51,16 @@ class Promoter:
                 self._bus,
                 partition,
                 owns=lambda team: partition_of(team, partitions) == partition,
-                lease=self._settings.lease,
-                at_start=self._settings.leases_at_start,
-                memory=self._memories.setdefault(partition, Memory()),
+                terms=self._terms,
+                memory=self._memory(partition),
             )
 
         await self._bus.process(SERVICE, [COMMANDS.name, REPORTS.name], HISTORY.name, owner_of)
+
+    async def restored(self) -> None:
+        """Wait until every partition was restored; only where this process owns them all."""
+        for partition in range(await self._bus.partitions(HISTORY.name)):
+            await self._memory(partition).restored.wait()
+
+    def _memory(self, partition: int) -> Memory:
+        return self._memories.setdefault(partition, Memory())

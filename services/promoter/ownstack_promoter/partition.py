@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,20 +29,28 @@ class Memory:
     """What outlives one owner of the partition, when it is dropped and built anew in the same process."""
 
     poison: Poison = field(default_factory=Poison)
-    started: bool = False
+    restored: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the partition was restored for the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all owners have in common. lease: in seconds; clock: ms since the epoch."""
+
+    lease: int
+    at_start: AtStart
+    clock: Callable[[], int]
 
 
 class PartitionOwner:
-    """A `Processor` (see the port). owns: whether a team lies in this partition; lease: in seconds."""
+    """A `Processor` (see the port). owns: whether a team lies in this partition."""
 
-    def __init__(
-        self, bus: Bus, partition: int, owns: Callable[[str], bool], lease: int, at_start: AtStart, memory: Memory
-    ) -> None:
+    def __init__(self, bus: Bus, partition: int, owns: Callable[[str], bool], terms: Terms, memory: Memory) -> None:
         self._bus = bus
         self._partition = partition
-        self._at_start: AtStart = "anew" if memory.started else at_start
+        self._terms = terms
         self._memory = memory
-        self._state = PartitionState(owns, lease, memory.poison)
+        self._state = PartitionState(owns, terms.lease, memory.poison)
 
     @property
     def state(self) -> PartitionState:
@@ -51,11 +60,20 @@ class PartitionOwner:
     async def restore(self, tail: AsyncIterator[Record]) -> Restored:
         """Rebuild the state from the history, and mend a decision that was cut."""
         restored = await restore(self._state, tail, self._bus)
-        for team in self._state.logs.values():
-            self._state.leasing.begin_all(team.team, self._state.now, self._state.lease, self._at_start)
-        self._memory.started = True
         missing = [out for sealed in restored.missing for out in self._written(sealed)]
-        return Restored([*missing, *self._sent_again(restored.unanswered)], restored.positions)
+        again = self._sent_again(restored.unanswered)
+        lapsed = self._begin_leases()
+        self._memory.restored.set()
+        return Restored([*missing, *again, *lapsed], restored.positions)
+
+    def _begin_leases(self) -> list[Outgoing]:
+        """Leases found at the start of the process may have lapsed: that is said before anyone can claim."""
+        terms, now = self._terms, max(self._state.now, self._terms.clock())
+        lapsed = terms.at_start == "lapsed" and not self._memory.restored.is_set()
+        until = 0 if lapsed else now + terms.lease * 1_000
+        for team in self._state.logs.values():
+            self._state.leasing.begin_all(team.team, terms.lease, until)
+        return self._lapsed(now)
 
     def _sent_again(self, unanswered: Sequence[tuple[str, bytes]]) -> list[Outgoing]:
         return [Outgoing(DEPLOYS.name, key, value) for key, value in unanswered]
@@ -122,10 +140,13 @@ class PartitionOwner:
         if self._state.clock.ticks(now):
             value = encode(ClockTicked(), source=SOURCE, team=None)
             said.append(Outgoing(REPORTS.name, "", value, self._partition))
-        for team, report in self._state.leasing.lapsed(now):
-            value = encode(report, source=SOURCE, team=team)
-            said.append(Outgoing(REPORTS.name, team, value, self._partition))
-        return said
+        return said + self._lapsed(now)
+
+    def _lapsed(self, now: int) -> list[Outgoing]:
+        return [
+            Outgoing(REPORTS.name, team, encode(report, source=SOURCE, team=team), self._partition)
+            for team, report in self._state.leasing.lapsed(now)
+        ]
 
 
 def _read(record: Record) -> Event:

@@ -10,7 +10,7 @@ from ownstack_contracts.envelope import Event, decode, encode
 from ownstack_contracts.message import Command, Message
 from ownstack_contracts.topics import COMMANDS, DEAD_LETTERS, DEPLOYS, HISTORY, REPORTS
 from ownstack_promoter.leasing import AtStart
-from ownstack_promoter.partition import Memory, PartitionOwner
+from ownstack_promoter.partition import Memory, PartitionOwner, Terms
 
 START = 1_700_000_000_000
 
@@ -48,15 +48,19 @@ class Owned:
 
     def _new(self) -> PartitionOwner:
         bus = cast("Bus", self.lists)
-        return PartitionOwner(bus, 0, lambda team: team in self._teams, 15, self._at_start, self.memory)
+        terms = Terms(15, self._at_start, lambda: self.lists.now)
+        return PartitionOwner(bus, 0, lambda team: team in self._teams, terms, self.memory)
 
     async def restart(self, *, same_process: bool = False) -> Restored:
-        """A new owner restores itself from the history, and what it finds missing is written."""
+        """A new owner restores itself from the history; what it has to say then is written, and taken."""
         if not same_process:
             self.memory = Memory()
         self.owner = self._new()
         restored = await self.owner.restore(self._history())
-        self._write(restored.outgoing)
+        said = [self.lists.append(out) for out in restored.outgoing]
+        for record in said:
+            if record.topic == REPORTS.name:
+                self.handle(record)
         return restored
 
     async def _history(self) -> AsyncIterator[Record]:

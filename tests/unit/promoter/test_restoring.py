@@ -33,6 +33,7 @@ from ownstack_contracts.rollouts import DeployEnd, DeployOpened, DeployRequested
 from ownstack_contracts.stacks import StackAdded
 from ownstack_contracts.teams import TeamCreated
 from ownstack_contracts.topics import COMMANDS, DEPLOYS, HISTORY, REPORTS
+from ownstack_promoter.leasing import AtStart
 from ownstack_promoter.restoring import HistoryDamaged
 
 
@@ -224,18 +225,36 @@ async def test_requests_and_grants_without_an_answer_are_sent_again() -> None:
     assert {m.job for m in again} <= set(played.team.jobs)  # type: ignore[attr-defined]
 
 
-async def test_after_a_restore_leases_begin_anew_or_have_lapsed_where_no_other_process_can_be() -> None:
-    for at_start, at_once in (("anew", []), ("lapsed", ["LeaseLapsed"])):
-        played = Played(at_start)  # type: ignore[arg-type]
-        played.say(TeamCreated())
-        played.say(StackAdded(stack="eu-1", driver="noop"))
-        look = one(StackLookRequested, played.say(AppCreated(app="shop", stacks=("eu-1",))))
-        played.say(JobClaimed(job=look.job, run="r1", app="shop", stack="eu-1"))
-        await played.restart()
-        assert names(played.wake()) == at_once
-        played.lists.now += 15_000
-        assert played.wake() or at_once
-        assert of(LeaseLapsed, [e.message for e in played.history()])
+def _granted(at_start: AtStart) -> Played:
+    """A look that a run was granted; then the owner is away for longer than the lease."""
+    played = Played(at_start)
+    played.say(TeamCreated())
+    played.say(StackAdded(stack="eu-1", driver="noop"))
+    look = one(StackLookRequested, played.say(AppCreated(app="shop", stacks=("eu-1",))))
+    played.say(JobClaimed(job=look.job, run="r1", app="shop", stack="eu-1"))
+    played.lists.now += 30_000
+    return played
+
+
+async def test_after_a_restore_leases_begin_anew() -> None:
+    played = _granted("anew")
+    await played.restart()
+    assert played.wake() == []
+    played.lists.now += 14_999
+    assert played.wake() == []
+    played.lists.now += 1
+    assert names(played.wake()) == ["LeaseLapsed"]
+
+
+async def test_where_no_run_of_an_earlier_process_can_go_on_leases_have_lapsed_at_the_start_and_only_then() -> None:
+    played = _granted("lapsed")
+    await played.restart()
+    assert of(LeaseLapsed, [e.message for e in played.history()])
+    look = next(job.request for job in played.team.jobs.values())
+    played.say(JobClaimed(job=look.job, run="r2", app="shop", stack="eu-1"))
+    await played.restart(same_process=True)
+    assert played.wake() == []
+    assert len(of(LeaseLapsed, [e.message for e in played.history()])) == 1
 
 
 async def test_a_fact_that_stands_twice_is_skipped_and_one_that_is_missing_stops_the_reader() -> None:
