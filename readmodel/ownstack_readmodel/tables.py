@@ -1,7 +1,4 @@
-"""The read model's tables. Times are ms since the epoch, UTC; the team comes first in every key.
-
-`sequence`s are a team's own; columns in JSON hold text that orjson wrote.
-"""
+"""The read model's tables. Times are ms since the epoch, UTC; the team comes first in every key."""
 
 from __future__ import annotations
 
@@ -14,8 +11,7 @@ ID = String(200)
 NUMBER = BigInteger
 SERIAL = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in a column of this type
 
-JSON = {"json": True}
-"""Marks a column whose text is JSON."""
+JSON = {"json": True}  # marks a column whose text is JSON
 
 POSITIONS = Table(
     "rm_positions",
@@ -265,7 +261,7 @@ Index(
     sqlite_where=HISTORY.c.other_app.is_not(None),
     postgresql_where=HISTORY.c.other_app.is_not(None),
 )
-"""The facts themselves: `app` is the one that a fact is about; `other_app` the second one, as with promotions."""
+"""The facts: `app` is the one that a fact is about; `other_app` the second one, as with promotions."""
 
 REBUILT = tuple(METADATA.sorted_tables)
 """All of the above: made of the history, and of nothing else. What follows is not."""

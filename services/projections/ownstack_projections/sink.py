@@ -163,7 +163,7 @@ def _out_of_place(record: Record, fact: Fact, what: str) -> HistoryDamaged:
 def _change(rows: Rows, fact: Fact, batch: _Batch) -> None:
     """Everything that a fact changes: its team, its command, the rows of its type, and the history itself."""
     stamp = fact.stamp
-    if rows.teams.find(stamp.team) is None:
+    if stamp.sequence == 1:
         rows.teams.put(TeamRow(stamp.team, None, 0, GENESIS))
     team = rows.teams.edit(stamp.team)
     team.sequence, team.hash = stamp.sequence, fact.hash
