@@ -25,7 +25,7 @@ from ownstack_contracts.rollouts import PostdeployOutcome
 from ownstack_promoter.change import Change, Ended
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.endings import rest_if_done
-from ownstack_promoter.looks import holding_of, late_sight, see
+from ownstack_promoter.looks import generation_of, holding_of, is_news, late_sight, see
 from ownstack_promoter.model import Job, Rollout
 from ownstack_promoter.places import close_job, end_grant, give_back, holder
 from ownstack_promoter.postdeploys import lost, request_postdeploy
@@ -88,11 +88,11 @@ def restart_starts(team: Team, report: RestartStarted, _: Moment) -> Iterator[Me
 def stack_deploy_succeeds(team: Team, report: StackDeploySucceeded, moment: Moment) -> Iterator[Message]:
     job = _held(team, report, "deploy")
     if job is None:
-        yield from late_sight(team, report, report.live)
+        yield from late_sight(team, report, report.live, moment)
         return
     yield report
     rollout = rollout_of(team, job)
-    change = _seen(team, report, report.live)
+    change = _seen(team, report, report.live, job)
     change.ended[report.stack] = Ended("succeeded")
     if team.apps[report.app].settings.postdeploy == "each-stack":
         yield request_postdeploy(team, rollout, report.stack, change, moment)
@@ -103,11 +103,13 @@ def stack_deploy_succeeds(team: Team, report: StackDeploySucceeded, moment: Mome
         yield from conclude(team, rollout, change, moment)
 
 
-def _seen(team: Team, report: RunReport, live: Live | None) -> Change:
-    change = Change()
+def _seen(team: Team, report: RunReport, live: Live | None, job: Job) -> Change:
+    """What `see` will make of it."""
+    change, app = Change(), team.apps[report.app]
     if live is not None:
-        change.live[report.stack] = holding_of(team.apps[report.app], live, team.sequence + 1)
-        change.generations[report.stack] = live.generation
+        change.generations[report.stack] = generation_of(live)
+        if is_news(team, app, report.stack, live, job.asked_at):
+            change.live[report.stack] = holding_of(app, live, team.sequence + 1)
     return change
 
 
@@ -143,11 +145,11 @@ def mark(team: Team, rollout: Rollout, stack: str, ended: Ended) -> None:
 def stack_deploy_fails(team: Team, report: StackDeployFailed, moment: Moment) -> Iterator[Message]:
     job = _held(team, report, "deploy")
     if job is None:
-        yield from late_sight(team, report, report.live)
+        yield from late_sight(team, report, report.live, moment)
         return
     yield report
     rollout = rollout_of(team, job)
-    change = _seen(team, report, report.live)
+    change = _seen(team, report, report.live, job)
     change.ended[report.stack] = Ended("failed", report.code)
     yield from skip_those_that_waited(rollout, change)
     yield from conclude(team, rollout, change, moment)
@@ -181,6 +183,11 @@ def stack_deploy_skipped(team: Team, fact: StackDeploySkipped) -> None:
 def postdeploy_starts(team: Team, report: PostdeployStarted, _: Moment) -> Iterator[Message]:
     if _held(team, report, "postdeploy"):
         yield report
+
+
+@evolves(PostdeployStarted)
+def postdeploy_started(team: Team, fact: PostdeployStarted) -> None:
+    team.jobs[fact.job].uncertain = True
 
 
 @decides(PostdeploySucceeded)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from ownstack_contracts.apps import NO_CONFIG, ReleaseCreated
-from ownstack_contracts.jobs import JobClosed, Live, StackLookFailed, StackLookRequested, StackObserved
+from ownstack_contracts.jobs import JobClosed, Live, RunReport, StackLookFailed, StackLookRequested, StackObserved
 from ownstack_contracts.message import Message
 from ownstack_contracts.names import digest_of
 from ownstack_promoter.dispatch import Moment, decides, evolves
@@ -17,6 +17,8 @@ PATIENCE = 14 * 24 * 3_600_000
 """How long a look waits for a deployer, in ms: as long as `deploys` is kept."""
 LOOKING = 60
 """How long a look may take, in seconds."""
+HIGHEST = 2**52
+"""A higher generation on a stack is not ours: there would be no room for the next one."""
 AGAIN_FIRST, AGAIN_MOST = 60_000, 3_600_000
 """After a failed look: when to look again, in ms; it doubles each time, up to an hour."""
 
@@ -47,27 +49,46 @@ def look_requested(team: Team, fact: StackLookRequested) -> None:
 
 
 @decides(StackObserved)
-def observe(team: Team, report: StackObserved, _: Moment) -> Iterator[Message]:
+def observe(team: Team, report: StackObserved, moment: Moment) -> Iterator[Message]:
     job = holder(team, report)
     if job is None or job.kind != "look":
-        yield from late_sight(team, report, report.live)
+        yield from late_sight(team, report, report.live, moment)
         return
     yield report
     yield from found(team, report, job)
 
 
-def late_sight(team: Team, report: Message, live: Live | None) -> Iterator[Message]:
-    """What a run saw whose job is over: the promotion's end stays, but what is live is known."""
-    job, run, app, stack = report.job, report.run, report.app, report.stack  # type: ignore[attr-defined]
-    if live is not None and app in team.apps and not _known(team.apps[app], stack, live):
-        yield StackObserved(job=job, run=run, app=app, stack=stack, live=live)
-    else:
-        yield from give_back(team, job, run, (app, stack))
+def late_sight(team: Team, report: RunReport, live: Live | None, moment: Moment) -> Iterator[Message]:
+    """What a run saw whose job is over: the promotion's end stays, but what is live is known.
+
+    Something newer was asked for since: nobody knows which of both came last, so the stack is looked at.
+    """
+    app, place = team.apps.get(report.app), (report.app, report.stack)
+    is_new = (
+        app is not None
+        and live is not None
+        and is_news(team, app, report.stack, live, None)
+        and not _known(app, report.stack, live)
+    )
+    if is_new and live is not None and generation_of(live) >= team.generation(*place):
+        yield StackObserved(job=report.job, run=report.run, app=report.app, stack=report.stack, live=live)
+        return
+    yield from give_back(team, report.job, report.run, place)
+    if is_new:
+        yield from look_again(team, report.app, report.stack, moment)
+
+
+def look_again(team: Team, name: str, stack: str, moment: Moment) -> Iterator[StackLookRequested]:
+    """What is known may be wrong; unless a job there will tell anyway, the stack is looked at."""
+    app = team.apps.get(name)
+    if app is None or stack not in app.stacks or any(job.place == (name, stack) for job in team.jobs.values()):
+        return
+    yield look(team, name, app.id, stack, moment)
 
 
 def _known(app: App, stack: str, live: Live) -> bool:
     holding = app.live.get(stack)
-    return holding is not None and (holding.generation, holding.deployment) == (live.generation, live.deployment)
+    return holding is not None and (holding.generation, holding.deployment) == (generation_of(live), live.deployment)
 
 
 def found(team: Team, report: StackObserved, job: Job) -> Iterator[Message]:
@@ -86,6 +107,11 @@ def found(team: Team, report: StackObserved, job: Job) -> Iterator[Message]:
         )
 
 
+def generation_of(live: Live) -> int:
+    """The generation that counts; one that we can't have come to was left by something else, as 0 is."""
+    return live.generation if live.generation <= HIGHEST else 0
+
+
 def is_news(team: Team, app: App, stack: str, live: Live | None, asked_at: int | None) -> bool:
     """Whether a sight tells more than is known: a late one never overrides a deployment.
 
@@ -96,7 +122,7 @@ def is_news(team: Team, app: App, stack: str, live: Live | None, asked_at: int |
     known = app.live.get(stack)
     if known is None:
         return True
-    if live is not None and live.generation > 0 and live.generation >= known.generation:
+    if live is not None and 0 < generation_of(live) >= known.generation:
         return True
     return asked_at is not None and known.sequence <= asked_at
 
@@ -108,7 +134,7 @@ def holding_of(app: App, live: Live, sequence: int) -> Holding:
     return Holding(
         image=live.image,
         config_fingerprint=release.config_fingerprint if release is not None and ours else NO_CONFIG,
-        generation=live.generation,
+        generation=generation_of(live),
         deployment=live.deployment,
         release=live.release if ours else None,
         sequence=sequence,
@@ -119,7 +145,7 @@ def see(team: Team, app_name: str, stack: str, live: Live | None, asked_at: int 
     """Fold what is live on a stack."""
     if live is not None:
         place = (app_name, stack)
-        team.generations[place] = max(team.generations.get(place, 0), live.generation)
+        team.generations[place] = max(team.generations.get(place, 0), generation_of(live))
     app = team.apps.get(app_name)
     if app is None or not is_news(team, app, stack, live, asked_at):
         return

@@ -68,7 +68,7 @@ def holder(team: Team, report: RunReport) -> Job | None:
     return team.jobs.get(report.job)
 
 
-def end_grant(team: Team, place: Place, run: str) -> None:
+def end_grant(team: Team, place: Place, run: str, *, given_back: bool = False) -> None:
     """Fold the end of a run: the place is free, and the run is never granted again."""
     grant = team.grants.get(place)
     if grant is None or grant.run != run:
@@ -76,6 +76,7 @@ def end_grant(team: Team, place: Place, run: str) -> None:
     del team.grants[place]
     if (job := team.jobs.get(grant.job)) is not None:
         job.past_runs.add(run)
+        job.uncertain = job.uncertain or not given_back
 
 
 def give_back(team: Team, job: str, run: str, place: Place) -> Iterator[LeaseReturned]:
@@ -97,6 +98,8 @@ def claim(team: Team, report: JobClaimed, moment: Moment) -> Iterator[Message]:
         return  # it waits, and claims again
     if report.run in job.past_runs or _is_past_its_deadline(job, moment):
         return
+    if job.kind == "postdeploy" and job.uncertain:
+        return  # once ever: what it did nobody knows, and its deadline will say so
     yield JobGranted(
         job=report.job,
         kind=job.kind,
@@ -111,8 +114,9 @@ def claim(team: Team, report: JobClaimed, moment: Moment) -> Iterator[Message]:
 
 
 def _is_past_its_deadline(job: Job, moment: Moment) -> bool:
-    until = job.request.waiting_until if job.running_until is None else job.running_until
-    return moment.now >= until
+    if job.running_until is None:
+        return job.kind != "look" and moment.now >= job.request.waiting_until
+    return moment.now >= job.running_until
 
 
 @evolves(JobGranted)
@@ -142,7 +146,7 @@ def return_lease(team: Team, report: LeaseReturned, _: Moment) -> Iterator[Messa
 @evolves(LeaseReturned)
 def lease_returned(team: Team, fact: LeaseReturned) -> None:
     grant = team.grants.get((fact.app, fact.stack))
-    end_grant(team, (fact.app, fact.stack), fact.run)
+    end_grant(team, (fact.app, fact.stack), fact.run, given_back=True)
     job = team.jobs.get(fact.job)
     if grant is None or grant.run != fact.run or job is None or job.kind != "deploy" or job.uncertain:
         return

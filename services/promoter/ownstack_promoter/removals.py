@@ -8,6 +8,7 @@ from ownstack_contracts.apps import StackAppLeftBehind
 from ownstack_contracts.jobs import RunReport, StackAppRemovalFailed, StackAppRemovalRequested, StackAppRemoved
 from ownstack_contracts.message import Message
 from ownstack_promoter.dispatch import Moment, decides, evolves
+from ownstack_promoter.looks import look_again
 from ownstack_promoter.model import App, Job
 from ownstack_promoter.places import close_job, deadlines, end_grant, give_back, holder, open_job, whereabouts
 from ownstack_promoter.team import Team
@@ -29,11 +30,12 @@ def removal_requested(team: Team, fact: StackAppRemovalRequested) -> None:
 
 
 @decides(StackAppRemoved)
-def app_removed(team: Team, report: StackAppRemoved, _: Moment) -> Iterator[Message]:
+def app_removed(team: Team, report: StackAppRemoved, moment: Moment) -> Iterator[Message]:
     if (job := holder(team, report)) is not None and job.kind == "remove":
         yield report
     else:
         yield from give_back(team, report.job, report.run, (report.app, report.stack))
+        yield from look_again(team, report.app, report.stack, moment)
 
 
 @decides(StackAppRemovalFailed)
@@ -56,6 +58,9 @@ def left_behind(job: Job, code: str, message: str) -> StackAppLeftBehind:
 
 @evolves(StackAppRemoved)
 def app_was_removed(team: Team, fact: StackAppRemoved) -> None:
+    job, app = team.jobs[fact.job], team.apps.get(fact.app)
+    if app is not None and (known := app.live.get(fact.stack)) and known.generation < job.request.generation:
+        del app.live[fact.stack]  # it is on the stack again, and was looked at before it was removed
     _removal_ended(team, fact)
 
 

@@ -123,7 +123,7 @@ def _start(team: Team, rollout: Rollout, app: App, change: Change, moment: Momen
 def _ask_stacks(
     team: Team, rollout: Rollout, app: App, change: Change, moment: Moment, release: int
 ) -> Iterator[Message]:
-    changing = _changing(rollout, app, change)
+    changing = _changing(team, rollout, app, change)
     for stack in rollout.stacks:
         if stack not in changing:
             yield StackDeployUnchanged(
@@ -139,12 +139,13 @@ def _ask_stacks(
         yield end_of(rollout, unchanged, release)
 
 
-def _changing(rollout: Rollout, app: App, change: Change) -> dict[str, None]:
-    """The stacks that do not hold the release already, in order."""
+def _changing(team: Team, rollout: Rollout, app: App, change: Change) -> dict[str, None]:
+    """The stacks that do not hold the release already, or soon will not, in order."""
     if rollout.redeploy:
         return dict.fromkeys(rollout.stacks)
     content = rollout.content
-    held = ((stack, change.holding(app, stack)) for stack in rollout.stacks)
+    emptied = {job.request.stack for job in team.jobs.values() if job.kind == "remove" and job.request.app == app.name}
+    held = ((stack, None if stack in emptied else change.holding(app, stack)) for stack in rollout.stacks)
     return {stack: None for stack, holding in held if holding is None or holding.content != content}
 
 
@@ -225,5 +226,5 @@ def start_next(team: Team, app: App, change: Change, moment: Moment) -> Iterator
     for number, name in enumerate(app.queue):
         waiting = team.rollouts[name]
         yield from _start(team, waiting, app, change, moment, app.next_release + number)
-        if _changing(waiting, app, change):
+        if _changing(team, waiting, app, change):
             return

@@ -15,6 +15,8 @@ def check_before_folding(team: Team, fact: Message) -> None:
     if isinstance(fact, StackDeployUnchanged):
         holding = team.apps[fact.app].live.get(fact.stack)
         assert holding is not None, f"{fact}: nothing is known to be live there"
+        removals = [j for j in team.jobs.values() if j.kind == "remove" and j.place == (fact.app, fact.stack)]
+        assert not removals, f"{fact}: but it is about to be removed there"
         assert holding.content == team.rollouts[fact.rollout].content, f"{fact}: something else is live there"
 
 

@@ -72,16 +72,17 @@ class Deployers:
         granted = [f for f in self.world.report(claimed) if isinstance(f, JobGranted)]
         return run if granted and granted[0].run == run.name else None
 
-    def work(self, request: StackJob, ending: str) -> None:
-        """A run claims a job and, when it is granted it, does all of it; `ending`: good, bad or silent."""
+    def work(self, request: StackJob, ending: str) -> bool:
+        """A run claims a job and, if it is granted it, does all of it; `ending`: good, bad or silent."""
         run = self.claim(request)
         if run is None:
-            return
+            return False
         for phase in _phases(request):
             self.world.report(phase(**run.about))
         outcome = self.end(run, good=ending != "bad")
         if ending != "silent":
             self.world.report(outcome)
+        return True
 
     def end(self, run: Run, *, good: bool) -> RunReport:
         """What a run tells last: of what it did while it held its grant; without one it does nothing."""
@@ -172,13 +173,12 @@ class Deployers:
         for _ in range(200):
             for place in list(self.world.team.grants):
                 self.lapse(place)
-            if requests := self.open_requests():
-                self.work(requests[0], "good")
-            elif looks := self.world.team.timers.due.values():
-                self.world.now = max(self.world.now, *looks)
-                self.world.tick()
-            else:
+            requests = self.open_requests()
+            if not requests and not self.world.team.timers.due:
                 return
+            if not requests or not self.work(requests[0], "good"):  # what is granted no more ends by its deadline
+                self.world.now = max(self.world.now, min(self.world.team.timers.due.values()))
+                self.world.tick()
         raise AssertionError(f"there is always more to do: {self.open_requests()[:3]}")
 
     def give_up(self) -> None:

@@ -22,7 +22,7 @@ from ownstack_contracts.teams import TeamCreated
 from ownstack_promoter.domain import Refused
 
 WANTED = os.environ.get("OWNSTACK_EXAMPLES")
-EXAMPLES = int(WANTED or 100)
+EXAMPLES = int(WANTED or 200)
 STEPS = 40
 
 APPS = ("shop", "shop-staging", "blog")
@@ -228,6 +228,7 @@ class Sequences(RuleBasedStateMachine):
         if self.finishes:
             self.deployers.finish()
             self.deployers.tell_again()
+            self.deployers.finish()  # what was told late may want another look
             if self.truthful:
                 self.deployers.check_what_is_known()
         else:

@@ -55,14 +55,14 @@ class World:
 
     def report(self, report: Message) -> list[Message]:
         """A deployer, or the owner of the partition, tells something: it may come to nothing, but is never refused."""
-        event = decode(REPORTS.name, encode(report, source="/test", team=NAME))
+        event = decode(REPORTS.name, encode(report, source="/test", team=NAME, id=f"i{self._offset}"))
         facts = self._input(REPORTS.name, event, lambda team, moment: decide(team, event.message, moment))
         assert not isinstance(facts, Refused), f"{report} was refused: {facts}"
         return facts
 
     def tick(self) -> list[Message]:
         """The clock ticks."""
-        event = decode(REPORTS.name, encode(ClockTicked(), source="/test", team=None))
+        event = decode(REPORTS.name, encode(ClockTicked(), source="/test", team=None, id=f"i{self._offset}"))
         facts = self._input(REPORTS.name, event, expire)
         assert not isinstance(facts, Refused)
         return facts
