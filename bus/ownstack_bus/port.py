@@ -81,7 +81,10 @@ class Inbox(Protocol):
     def key(self) -> str: ...
 
     async def get(self, timeout: float | None = None) -> Record | None:
-        """The next record; None when `timeout` seconds passed without one."""
+        """The next record; None when `timeout` seconds passed without one.
+
+        `get(0)` gives a record that is there already. It may be cancelled: no record is lost by that.
+        """
 
     async def done(self, *records: Record) -> None:
         """Acknowledge: returns once that is durable; from then on these records never come again to this group."""

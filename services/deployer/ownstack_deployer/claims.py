@@ -18,10 +18,12 @@ class Revoked(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A grant, with the voice of its run. On the clock: `since`, from when its lease counts; `until`, its deadline."""
+    """A grant, with the voice of its run. `at`: when it was appended, in ms since the epoch. On the clock: `since`,
+    from when its lease counts; `until`, its deadline."""
 
     grant: JobGranted
     voice: Voice
+    at: int
     since: float
     until: float
 
@@ -67,7 +69,7 @@ class Claimant:
 
     def _granted(self, grant: JobGranted, reply: Reply) -> Granted:
         seconds = (grant.running_until - reply.appended) / 1_000
-        return Granted(grant, self._voice, self._since(), self._clock() + seconds)
+        return Granted(grant, self._voice, reply.appended, self._since(), self._clock() + seconds)
 
     def _since(self) -> float:
         """When the last claim that is durable was sent; the answer shows that the first one is."""

@@ -8,6 +8,7 @@ import logging
 from ownstack_bus.port import Bus
 from ownstack_contracts.topics import DEPLOYS
 from ownstack_deployer.clock import Clock, now
+from ownstack_deployer.draining import finish
 from ownstack_deployer.drivers.noop import NoopDriver
 from ownstack_deployer.drivers.port import Drivers
 from ownstack_deployer.drivers.program.driver import ProgramDriver
@@ -82,25 +83,19 @@ class Deployer:
     async def drain(self) -> None:
         """Stop in good order; `run` returns then.
 
-        Leaves the group, gives back what has not begun, finishes what has, and waits until all that was reported and
-        logged is durable (for `flush_grace` seconds at most: the bus may be gone).
+        Leaves the group, gives back what has not begun, finishes what has and the post-deploys that come of it, and
+        waits until all that was reported and logged is durable (for `flush_grace` seconds at most: the bus may be
+        gone). A post-deploy comes when all stacks of a rollout have ended: if others work on those for longer than
+        `postdeploy_grace` seconds, it is left to them. Cancelled, it leaves runs as they are, for `run` to go on with.
         """
         self._draining = True
         if self._work is not None:
+            before = dict(self._worker.under_way)
             self._work.cancel()
             await asyncio.wait([self._work])
-            await self._end_of_runs()
+            await finish(self._bus, self._worker, before, self._settings.postdeploy_grace)
             await self._flush()
         self._drained.set()
-
-    async def _end_of_runs(self) -> None:
-        under_way = self._worker.under_way
-        for task, run in list(under_way.items()):
-            if run.can_be_given_back:
-                task.cancel()
-        if under_way:
-            logger.info("%d jobs are being finished", sum(not run.can_be_given_back for run in under_way.values()))
-            await asyncio.wait(list(under_way))
 
     async def _flush(self) -> None:
         try:

@@ -39,7 +39,8 @@ class Outcomes:
 
 @dataclass(slots=True)
 class Run:
-    """One grant. `instant`: nothing outlives it, so it need not wait for what it says to be durable before it acts."""
+    """One grant. `instant`: nothing outlives it, so it need not wait for what it says to be durable before it acts.
+    `granted_at`: when the grant was appended, in ms since the epoch."""
 
     job: Job
     grant: JobGranted
@@ -50,6 +51,7 @@ class Run:
     voice: Voice
     clock: Clock
     instant: bool
+    granted_at: int
     begun: bool = False
     """Whether it has touched the stack: from then on its grant can't be given back."""
     ending: bool = False

@@ -22,7 +22,8 @@ class Settings(BaseSettings):
     state: the folder of the lock files; deployers on one machine share it. programs: how many jobs of `program` stacks
     it works on at once. stop_grace: seconds from SIGTERM to SIGKILL for a program that is past its deadline.
     claim_every: seconds after which an unanswered claim is repeated. flush_grace: seconds that it waits, when it
-    stops, for a bus that does not take its last reports.
+    stops, for a bus that does not take its last reports. postdeploy_grace: seconds that it waits, when it stops and
+    has finished a deployment, whether a post-deploy is asked for because of that, and for the answer to its claim.
     """
 
     model_config = SettingsConfigDict(env_prefix="OWNSTACK_DEPLOYER_", frozen=True)
@@ -33,3 +34,4 @@ class Settings(BaseSettings):
     stop_grace: float = Field(default=10.0, ge=0)
     claim_every: float = Field(default=5.0, gt=0)
     flush_grace: float = Field(default=10.0, ge=0)
+    postdeploy_grace: float = Field(default=2.0, ge=0)

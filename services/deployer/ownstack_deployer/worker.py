@@ -28,7 +28,7 @@ def new_run() -> str:
 
 @dataclass(slots=True)
 class Worker:
-    """What the actors of all keys share. `bury` publishes a dead letter."""
+    """What the actors of all keys share. `bury` publishes a dead letter; `next_run` names a run that claims."""
 
     drivers: Drivers
     reporter: Reporter
@@ -36,6 +36,7 @@ class Worker:
     bury: Callable[[Outgoing], object]
     settings: Settings
     clock: Clock
+    next_run: Callable[[], str] = new_run
     under_way: dict[asyncio.Task[bool], Run] = field(default_factory=dict)
     """The runs that go on when their actor is cancelled."""
 
@@ -69,7 +70,7 @@ class Worker:
     async def _claim(self, desk: Desk, request: Request) -> Granted | None:
         name, every = self.settings.name, self.settings.claim_every
         voice = Voice(self.reporter, request.cause)
-        return await Claimant(request, new_run(), voice, self.clock, deployer=name, every=every).claim(desk)
+        return await Claimant(request, self.next_run(), voice, self.clock, deployer=name, every=every).claim(desk)
 
     def _run(self, request: Request, driver: Driver, granted: Granted, outcomes: Outcomes) -> Run:
         grant = granted.grant
@@ -84,6 +85,7 @@ class Worker:
             voice=granted.voice,
             clock=self.clock,
             instant=driver.is_instant(request.job),
+            granted_at=granted.at,
         )
 
     async def _carry_out(self, run: Run) -> bool:

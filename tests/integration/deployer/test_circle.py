@@ -181,7 +181,7 @@ async def test_killed_during_a_post_deploy_script_it_is_never_run_again(killable
 
 
 async def test_drained_it_finishes_what_has_begun_and_gives_back_the_rest(circle: Circle) -> None:
-    deployer = circle.deployer()
+    deployer = circle.deployer(postdeploy_grace=0.05)
     await circle.has_app("eu-1", "us-1")
     circle.folder.gate("eu-1.release-task")
     circle.folder.gate("us-1.look")
@@ -206,7 +206,7 @@ async def test_drained_it_finishes_what_has_begun_and_gives_back_the_rest(circle
 
 
 async def test_drained_it_leaves_alone_what_waits_for_its_turn(circle: Circle) -> None:
-    deployer = circle.deployer(programs=1)
+    deployer = circle.deployer(programs=1, postdeploy_grace=0.05)
     await circle.has_app(*STACKS)
     for stack in STACKS:
         circle.folder.gate(f"{stack}.release-task")
@@ -226,7 +226,7 @@ async def test_drained_it_leaves_alone_what_waits_for_its_turn(circle: Circle) -
 
 
 async def test_a_deployer_that_never_ran_and_one_that_is_idle_can_be_drained(circle: Circle) -> None:
-    deployer = circle.deployer()
+    deployer = circle.deployer(postdeploy_grace=1_000)
     await circle.has_app("eu-1")
     await deployer.drain()
     await deployer.drain()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.unit.deployer.scene import FakeBus, FakeClock, FakeDriver, FakeInbox, deploy, idle, until
 
-from ownstack_bus.port import Actor, BusError
+from ownstack_bus.port import Actor, At, BusError, Record
 from ownstack_contracts.envelope import encode
 from ownstack_contracts.jobs import JobClaimed, JobGranted, StackJob
 from ownstack_deployer.main import Deployer
@@ -24,6 +24,21 @@ class WorkingBus(FakeBus):
         self.inbox = FakeInbox(FakeClock())
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.actor: asyncio.Task[None] | None = None
+        self.tailed = FakeInbox(FakeClock())
+        self.tail_fails = False
+
+    async def partitions(self, topic: str) -> int:
+        """As the port says."""
+        assert topic == "ownstack.deploys"
+        return 1
+
+    async def tail(self, topic: str, partition: int, start: At) -> AsyncIterator[Record]:
+        """As the port says, for what the test puts into `tailed`."""
+        assert (topic, partition) == ("ownstack.deploys", 0)
+        assert start.time is not None
+        while not self.tail_fails and (record := await self.tailed.get()) is not None:
+            yield record
+        raise BusError("bus-corrupt", "torn")
 
     async def work(self, topic: str, group: str, actor: Actor) -> None:
         """As the port says."""
@@ -88,7 +103,7 @@ class House:
 
 @pytest.fixture
 async def house() -> AsyncIterator[House]:
-    house = House()
+    house = House(postdeploy_grace=0)
     yield house
     house.running.cancel()
     await asyncio.gather(house.running, return_exceptions=True)
