@@ -81,6 +81,17 @@ async def test_the_post_deploy_of_what_was_finished_is_carried_out_before_it_end
     assert house.bus.inbox.acknowledged == []
 
 
+async def test_so_is_that_of_what_ended_while_the_group_was_being_left(house: House) -> None:
+    house.bus.leaves.clear()
+    draining = await finishes(house)
+    await idle()
+    house.bus.leaves.set()
+    follows(house, postdeploy())
+    follows(house, granted(await claims(house)))
+    await draining
+    assert house.bus.said[-1] == "PostdeploySucceeded"
+
+
 async def test_it_is_claimed_once_though_it_is_asked_for_twice(house: House) -> None:
     draining = await finishes(house)
     follows(house, postdeploy())

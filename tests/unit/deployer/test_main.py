@@ -26,6 +26,9 @@ class WorkingBus(FakeBus):
         self.actor: asyncio.Task[None] | None = None
         self.tailed = FakeInbox(FakeClock())
         self.tail_fails = False
+        self.leaves = asyncio.Event()
+        """To be cleared where leaving the group is to take time."""
+        self.leaves.set()
 
     async def partitions(self, topic: str) -> int:
         """As the port says."""
@@ -55,6 +58,7 @@ class WorkingBus(FakeBus):
             if self.actor is not None:
                 self.actor.cancel()
                 await asyncio.wait([self.actor])
+            await self.leaves.wait()
 
     def comes(self, message: StackJob | JobGranted) -> None:
         self.inbox.put(encode(message, source="/p", team="acme", id="fact/1"))
