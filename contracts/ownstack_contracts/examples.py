@@ -19,9 +19,9 @@ _NOON = 1_767_268_800_000
 _PROMOTION, _DEPLOY = "9d0c2f6e-promote", "5f1b7a30-deploy"
 _RUN = {"run": "0f8fad5b5d4b4c7e9a2b1c3d4e5f6071", "app": "shop", "stack": "eu-1"}
 _DEPLOYED: dict[str, Any] = {**_RUN, "job": f"{_PROMOTION}.eu-1.1"}
-_SCRIPT: dict[str, Any] = {**_RUN, "job": f"{_PROMOTION}.eu-1.postdeploy.1"}
-_LOOKED: dict[str, Any] = {**_RUN, "job": "shop.7.eu-1.look.1"}
-_REMOVED: dict[str, Any] = {**_RUN, "job": "shop.7.eu-1.remove.2"}
+_SCRIPT: dict[str, Any] = {**_RUN, "job": f"{_PROMOTION}.eu-1#postdeploy.1"}
+_LOOKED: dict[str, Any] = {**_RUN, "job": "shop.7.eu-1#look.1"}
+_REMOVED: dict[str, Any] = {**_RUN, "job": "shop.7.eu-1#remove.2"}
 _PLACE: dict[str, Any] = {"app": "shop", "stack": "eu-1"}
 _JOB: dict[str, Any] = {
     **_PLACE,
@@ -113,9 +113,9 @@ _DEPLOYS: tuple[Message, ...] = (
     jobs.StackDeployRequested(
         **_JOB, **_RELEASE, job=f"{_PROMOTION}.eu-1.1", config_fingerprint=apps.NO_CONFIG, release_task=True
     ),
-    jobs.PostdeployRequested(**_JOB, **_RELEASE, job=f"{_PROMOTION}.eu-1.postdeploy.1"),
-    jobs.StackLookRequested(**_JOB, job="shop.7.eu-1.look.1"),
-    jobs.StackAppRemovalRequested(**_JOB, job="shop.7.eu-1.remove.2"),
+    jobs.PostdeployRequested(**_JOB, **_RELEASE, job=f"{_PROMOTION}.eu-1#postdeploy.1"),
+    jobs.StackLookRequested(**_JOB, job="shop.7.eu-1#look.1"),
+    jobs.StackAppRemovalRequested(**_JOB, job="shop.7.eu-1#remove.2"),
     jobs.JobGranted(
         **_DEPLOYED,
         kind="deploy",
@@ -157,7 +157,7 @@ _CONSEQUENCES: tuple[Message, ...] = (
         app_id="shop.7",
         code="waiting-deadline",
         message="No deployer began before the waiting deadline.",
-        job="shop.7.eu-1.remove.2",
+        job="shop.7.eu-1#remove.2",
     ),
     rollouts.DeployOpened(**_OPENED, rollout=_DEPLOY, app="shop-staging", app_id="shop-staging.9"),
     rollouts.RolloutQueued(**_ROLLOUT, stacks=("eu-1", "us-1"), behind=_DEPLOY),
@@ -175,8 +175,8 @@ _CONSEQUENCES: tuple[Message, ...] = (
     jobs.StackDeployExpired(**_PLACE, job=f"{_PROMOTION}.eu-1.1", deployment=f"{_PROMOTION}.eu-1", deadline="waiting"),
     jobs.StackDeployCancelled(**_PLACE, job=f"{_PROMOTION}.eu-1.1", deployment=f"{_PROMOTION}.eu-1"),
     jobs.StackDeploySkipped(**_PLACE, deployment=f"{_PROMOTION}.eu-1", rollout=_PROMOTION, code="first-stack-failed"),
-    jobs.PostdeployUnknown(**_PLACE, job=f"{_PROMOTION}.eu-1.postdeploy.1", rollout=_PROMOTION),
-    jobs.JobExpired(**_PLACE, job="shop.7.eu-1.remove.2", deadline="running"),
+    jobs.PostdeployUnknown(**_PLACE, job=f"{_PROMOTION}.eu-1#postdeploy.1", rollout=_PROMOTION),
+    jobs.JobExpired(**_PLACE, job="shop.7.eu-1#remove.2", deadline="running"),
     rejections.CommandRejected(
         command="8c4e0d63-deploy",
         command_type="DeployRequested",

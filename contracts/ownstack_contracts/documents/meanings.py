@@ -53,7 +53,7 @@ _FIELDS = {
     "hint": "What to do next.",
     "image": "The image.",
     "input": "`topic/partition/offset` of the input that was decided on.",
-    "job": "The job: `<deployment>.<attempt>`, `<deployment>.postdeploy.<n>` or `<app_id>.<stack>.look|remove.<n>`.",
+    "job": "The job: `<deployment>.<attempt>`, `<deployment>#postdeploy.<n>` or `<app_id>.<stack>#look|remove.<n>`.",
     "job/StackAppLeftBehind": "The removal that did not come about; absent: the stack was forgotten.",
     "kind": "What kind of job or rollout it is.",
     "lease": "For how many seconds the run may work unless it is heard of.",

@@ -27,9 +27,9 @@ def postdeploy_requested(rows: Rows, fact: PostdeployRequested, stamp: Stamp) ->
 
 
 def _script(rows: Rows, team: str, job: str, stack: str) -> PostdeployRow | None:
-    """The script under way that a job is, to be changed. Its id is `<rollout>.<stack>.postdeploy.<attempt>`."""
+    """The script under way that a job is, to be changed. Its id is `<rollout>.<stack>#postdeploy.<attempt>`."""
     name, _, number = job.rpartition(".")
-    ending = f".{stack}.postdeploy"
+    ending = f".{stack}#postdeploy"
     if not name.endswith(ending) or not number.isdigit():
         return None
     key = (team, name[: -len(ending)], stack, int(number))

@@ -24,12 +24,16 @@ class Change:
     ended: dict[str, Ended] = field(default_factory=dict)
     live: dict[str, Holding] = field(default_factory=dict)
     generations: dict[str, int] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
+    """Stacks of which is not known any more what they hold."""
     postdeploys: dict[str, PostdeployOutcome] = field(default_factory=dict)
     postdeploys_asked: set[str] = field(default_factory=set)
     cancelled: bool = False
 
     def holding(self, app: App, stack: str) -> Holding | None:
         """What the stack holds after this decision."""
+        if stack in self.unknown:
+            return None
         return self.live.get(stack) or app.live.get(stack)
 
     def generation(self, team: Team, app: str, stack: str) -> int:

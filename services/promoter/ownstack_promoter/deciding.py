@@ -24,7 +24,7 @@ from ownstack_promoter.teamlog import Decided, TeamLog
 
 log = logging.getLogger(__name__)
 
-DATA_KEPT = 64 * 1024
+DATA_KEPT = 4 * 1024
 """A rejected command larger than this (bytes of its record) is not repeated in the rejection."""
 
 
@@ -162,6 +162,9 @@ def _tick(state: PartitionState, record: Record, envelope: Envelope, now: int) -
     facts: list[Decided] = []
     for name in state.clock.due(now):
         team = state.log(name)
+        if team.quarantined:
+            state.clock.forget(name)
+            continue
         facts.extend(Decided(team, fact) for fact in _expired(state, team, moment_of(envelope, now, state.lease)))
     return Answer(facts, origin_of(record, envelope, now, correlationid=None))
 

@@ -25,9 +25,17 @@ from ownstack_contracts.rollouts import PostdeployOutcome
 from ownstack_promoter.change import Change, Ended
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.endings import rest_if_done
-from ownstack_promoter.looks import generation_of, holding_of, is_news, late_sight, see
+from ownstack_promoter.looks import (
+    forget,
+    generation_of,
+    holding_of,
+    is_news,
+    late_sight,
+    look_where_unknown,
+    see,
+)
 from ownstack_promoter.model import Job, Rollout
-from ownstack_promoter.places import close_job, end_grant, give_back, holder
+from ownstack_promoter.places import close_job, end_grant, give_back, holder, holder_lately
 from ownstack_promoter.postdeploys import lost, request_postdeploy
 from ownstack_promoter.rollouts import ask, conclude
 from ownstack_promoter.team import Team
@@ -36,6 +44,12 @@ from ownstack_promoter.team import Team
 def _held(team: Team, report: RunReport, kind: str) -> Job | None:
     job = holder(team, report)
     return job if job is not None and job.kind == kind else None
+
+
+def _ended(team: Team, report: RunReport) -> Job | None:
+    """The deployment whose end a run reports."""
+    job = holder_lately(team, report)
+    return job if job is not None and job.kind == "deploy" else None
 
 
 @decides(ReleaseTaskStarted)
@@ -86,7 +100,7 @@ def restart_starts(team: Team, report: RestartStarted, _: Moment) -> Iterator[Me
 
 @decides(StackDeploySucceeded)
 def stack_deploy_succeeds(team: Team, report: StackDeploySucceeded, moment: Moment) -> Iterator[Message]:
-    job = _held(team, report, "deploy")
+    job = _ended(team, report)
     if job is None:
         yield from late_sight(team, report, report.live, moment)
         return
@@ -94,7 +108,7 @@ def stack_deploy_succeeds(team: Team, report: StackDeploySucceeded, moment: Mome
     rollout = rollout_of(team, job)
     change = _seen(team, report, report.live, job)
     change.ended[report.stack] = Ended("succeeded")
-    if team.apps[report.app].settings.postdeploy == "each-stack":
+    if rollout.postdeploy == "each-stack":
         yield request_postdeploy(team, rollout, report.stack, change, moment)
         change.postdeploys_asked.add(report.stack)
     if not job.release_task_done:
@@ -143,7 +157,7 @@ def mark(team: Team, rollout: Rollout, stack: str, ended: Ended) -> None:
 
 @decides(StackDeployFailed)
 def stack_deploy_fails(team: Team, report: StackDeployFailed, moment: Moment) -> Iterator[Message]:
-    job = _held(team, report, "deploy")
+    job = _ended(team, report)
     if job is None:
         yield from late_sight(team, report, report.live, moment)
         return
@@ -151,8 +165,16 @@ def stack_deploy_fails(team: Team, report: StackDeployFailed, moment: Moment) ->
     rollout = rollout_of(team, job)
     change = _seen(team, report, report.live, job)
     change.ended[report.stack] = Ended("failed", report.code)
+    if _leaves_doubt(team, report):
+        change.unknown.add(report.stack)
+        yield from look_where_unknown(team, team.apps[report.app], (report.stack,), moment)
     yield from skip_those_that_waited(rollout, change)
     yield from conclude(team, rollout, change, moment)
+
+
+def _leaves_doubt(team: Team, report: StackDeployFailed) -> bool:
+    """Something was known to serve there; the run touched the stack, and can't say that it still does."""
+    return report.live is None and report.phase != "look" and report.stack in team.apps[report.app].live
 
 
 def skip_those_that_waited(
@@ -171,6 +193,8 @@ def stack_deploy_failed(team: Team, fact: StackDeployFailed) -> None:
     end_grant(team, (fact.app, fact.stack), fact.run)
     if fact.live is not None:
         see(team, fact.app, fact.stack, fact.live, team.jobs[fact.job].asked_at)
+    elif _leaves_doubt(team, fact):
+        forget(team, fact.app, fact.stack)
     end_deployment(team, fact.job, Ended("failed", fact.code))
 
 

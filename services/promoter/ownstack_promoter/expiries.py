@@ -10,7 +10,7 @@ from ownstack_contracts.message import Message
 from ownstack_promoter.change import Change, Ended
 from ownstack_promoter.deployments import end_deployment, rollout_of, skip_those_that_waited
 from ownstack_promoter.dispatch import Moment, evolves
-from ownstack_promoter.looks import again_at, look
+from ownstack_promoter.looks import again_at, forget, look, look_where_unknown
 from ownstack_promoter.model import Job
 from ownstack_promoter.postdeploys import lost, set_outcome
 from ownstack_promoter.removals import left_behind
@@ -38,6 +38,8 @@ def _expire(team: Team, moment: Moment) -> Iterator[Message]:
             deadline: Deadline = "waiting" if kind == "waiting" else "running"
             yield from _EXPIRIES[job.kind](team, job, deadline, moment, changes)
     for rollout, change in changes.items():
+        target = team.apps[team.rollouts[rollout].app]
+        yield from look_where_unknown(team, target, sorted(change.unknown), moment)
         yield from skip_those_that_waited(team.rollouts[rollout], change)
         yield from conclude(team, team.rollouts[rollout], change, moment)
 
@@ -60,7 +62,10 @@ _SENTENCES = {
 def _deploy_expires(team: Team, job: Job, deadline: Deadline, _: Moment, changes: Changes) -> Iterator[Message]:
     request = job.request
     deployment = rollout_of(team, job).deployments[request.stack]
-    _change_of(job, changes).ended[request.stack] = _expired(deadline)
+    change = _change_of(job, changes)
+    change.ended[request.stack] = _expired(deadline)
+    if deadline == "running":
+        change.unknown.add(request.stack)  # it was granted: nobody knows what it has left there
     yield StackDeployExpired(
         job=request.job, deployment=deployment.id, app=request.app, stack=request.stack, deadline=deadline
     )
@@ -73,6 +78,8 @@ def _expired(deadline: Deadline) -> Ended:
 
 @evolves(StackDeployExpired)
 def stack_deploy_expired(team: Team, fact: StackDeployExpired) -> None:
+    if fact.deadline == "running":
+        forget(team, fact.app, fact.stack)
     end_deployment(team, fact.job, _expired(fact.deadline))
 
 

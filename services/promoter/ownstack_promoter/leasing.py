@@ -36,6 +36,11 @@ class Leasing:
             if grant is None or grant.run != fact.run:
                 self._leases.end(fact.run)
 
+    def forget(self, team: Team) -> None:
+        """Nothing is decided for the team any more: its leases need not lapse."""
+        for grant in team.grants.values():
+            self._leases.end(grant.run)
+
     def hear(self, team: Team, report: Message, now: int) -> None:
         """A sign of life at `now` (append time, ms): it extends leases of open jobs that are before their deadline."""
         if isinstance(report, Heartbeat):

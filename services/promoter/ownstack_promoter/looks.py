@@ -10,7 +10,7 @@ from ownstack_contracts.message import Message
 from ownstack_contracts.names import digest_of
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.model import App, Holding, Job, Release
-from ownstack_promoter.places import end_grant, give_back, holder, open_job, whereabouts
+from ownstack_promoter.places import close_job, end_grant, give_back, holder, open_job, whereabouts
 from ownstack_promoter.team import Team, newest
 
 PATIENCE = 14 * 24 * 3_600_000
@@ -27,7 +27,7 @@ def look(team: Team, app: str, app_id: str, stack: str, moment: Moment) -> Stack
     """Ask what is live there."""
     number = team.job_numbers.get((app, stack), 0) + 1
     return StackLookRequested(
-        job=f"{app_id}.{stack}.look.{number}",
+        job=f"{app_id}.{stack}#look.{number}",
         **whereabouts(team, app, app_id, stack),
         generation=team.generation(app, stack),
         waiting_until=moment.now + PATIENCE,
@@ -84,6 +84,20 @@ def look_again(team: Team, name: str, stack: str, moment: Moment) -> Iterator[St
     if app is None or stack not in app.stacks or any(job.place == (name, stack) for job in team.jobs.values()):
         return
     yield look(team, name, app.id, stack, moment)
+
+
+def look_where_unknown(team: Team, app: App, stacks: Collection[str], moment: Moment) -> Iterator[StackLookRequested]:
+    """A run that failed or was lost has left something there: what, the stack is asked."""
+    for stack in stacks:
+        if (app.name, stack) not in team.looking:
+            yield look(team, app.name, app.id, stack, moment)
+
+
+def forget(team: Team, name: str, stack: str) -> None:
+    """Fold: what the stack holds is not known any more."""
+    app = team.apps.get(name)
+    if app is not None:
+        app.live.pop(stack, None)
 
 
 def _known(app: App, stack: str, live: Live) -> bool:
@@ -162,15 +176,9 @@ def observed(team: Team, fact: StackObserved) -> None:
     is_look = job is not None and job.kind == "look"
     see(team, fact.app, fact.stack, fact.live, job.asked_at if job is not None and is_look else None)
     if is_look:
-        close_look(team, fact.job)
+        close_job(team, fact.job)
         if (app := team.apps.get(fact.app)) is not None:
             app.looks.pop(fact.stack, None)
-
-
-def close_look(team: Team, job: str) -> None:
-    """The look is over."""
-    team.jobs.pop(job, None)
-    team.timers.cancel(f"running:{job}")
 
 
 @decides(StackLookFailed)
@@ -192,7 +200,7 @@ def again_at(team: Team, app: str, stack: str, moment: Moment) -> int:
 @evolves(StackLookFailed)
 def look_has_failed(team: Team, fact: StackLookFailed) -> None:
     end_grant(team, (fact.app, fact.stack), fact.run)
-    close_look(team, fact.job)
+    close_job(team, fact.job)
     app = team.apps.get(fact.app)
     if app is not None and fact.stack in app.stacks and fact.again_at is not None:
         app.looks[fact.stack] = app.looks.get(fact.stack, 0) + 1

@@ -144,6 +144,9 @@ class Rollout:
     release: int | None = None
     config_fingerprint: str = NO_CONFIG
     cancelled: bool = False
+    release_task: ReleaseTaskMode = "each-stack"
+    postdeploy: PostdeployMode = "once-per-promotion"
+    """Both as the app's settings were when it started."""
     release_task_done: bool = False
     deployments: dict[str, Deployment] = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
@@ -175,6 +178,8 @@ class Job:
     uncertain: bool = False
     release_task_done: bool = False
     past_runs: set[str] = field(default_factory=set)
+    last_run: str | None = None
+    """Who was granted it last."""
 
     @property
     def place(self) -> Place:

@@ -72,7 +72,8 @@ class PartitionOwner:
         lapsed = terms.at_start == "lapsed" and not self._memory.restored.is_set()
         until = 0 if lapsed else now + terms.lease * 1_000
         for team in self._state.logs.values():
-            self._state.leasing.begin_all(team.team, terms.lease, until)
+            if not team.quarantined:
+                self._state.leasing.begin_all(team.team, terms.lease, until)
         return self._lapsed(now)
 
     def _sent_again(self, unanswered: Sequence[tuple[str, bytes]]) -> list[Outgoing]:

@@ -46,6 +46,8 @@ def open_job(team: Team, kind: JobKind, request: StackJob, rollout: str | None =
     place = (request.app, request.stack)
     job = team.jobs[request.job] = Job(kind, request, rollout, asked_at=team.sequence)
     team.generations[place] = max(team.generations.get(place, 0), request.generation)
+    if kind == "look":
+        team.looking[place] = request.job
     if kind in ("look", "remove"):
         team.job_numbers[place] = team.job_numbers.get(place, 0) + 1
     if kind != "look":
@@ -55,7 +57,9 @@ def open_job(team: Team, kind: JobKind, request: StackJob, rollout: str | None =
 
 def close_job(team: Team, name: str) -> None:
     """Fold the end of a job. Its run may still hold the place, until it says so or its lease lapses."""
-    team.jobs.pop(name, None)
+    job = team.jobs.pop(name, None)
+    if job is not None and team.looking.get(job.place) == name:
+        del team.looking[job.place]
     team.timers.cancel(f"waiting:{name}")
     team.timers.cancel(f"running:{name}")
 
@@ -66,6 +70,19 @@ def holder(team: Team, report: RunReport) -> Job | None:
     if grant is None or (grant.run, grant.job) != (report.run, report.job):
         return None
     return team.jobs.get(report.job)
+
+
+def holder_lately(team: Team, report: RunReport) -> Job | None:
+    """As `holder`; also the job of a run whose lease has lapsed, as long as nobody was granted the place since.
+
+    What such a run reports is as true as it was: it may have lost its lease to a clock that was put forward.
+    """
+    if (job := holder(team, report)) is not None:
+        return job
+    job = team.jobs.get(report.job)
+    if job is None or job.last_run != report.run or not team.is_idle_at(job.place):
+        return None
+    return job
 
 
 def end_grant(team: Team, place: Place, run: str, *, given_back: bool = False) -> None:
@@ -123,6 +140,7 @@ def _is_past_its_deadline(job: Job, moment: Moment) -> bool:
 def granted(team: Team, fact: JobGranted) -> None:
     team.grants[fact.app, fact.stack] = Grant(fact.run, fact.job, fact.kind)
     job = team.jobs[fact.job]
+    job.last_run = fact.run
     if job.running_until is None:
         job.running_until = fact.running_until
         team.timers.cancel(f"waiting:{fact.job}")

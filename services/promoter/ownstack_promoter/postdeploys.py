@@ -16,9 +16,9 @@ def next_postdeploy(team: Team, rollout: Rollout, change: Change, moment: Moment
     """The script that runs now that all stacks have ended: on the one that went live earliest, if it is due."""
     app = team.apps[rollout.app]
     stack = change.first_live(rollout)
-    if stack is None or rollout.postdeploys or app.settings.postdeploy == "each-stack":
+    if stack is None or rollout.postdeploys or rollout.postdeploy == "each-stack":
         return None
-    if app.settings.postdeploy == "once-per-app" and app.postdeployed:
+    if rollout.postdeploy == "once-per-app" and app.postdeployed:
         return None
     return request_postdeploy(team, rollout, stack, change, moment)
 
@@ -31,7 +31,7 @@ def request_postdeploy(team: Team, rollout: Rollout, stack: str, change: Change,
     deployment = f"{rollout.id}.{stack}"
     assert rollout.release is not None
     return PostdeployRequested(
-        job=f"{deployment}.postdeploy.{attempt}",
+        job=f"{deployment}#postdeploy.{attempt}",
         **whereabouts(team, app.name, app.id, stack),
         **deadlines(app, moment),
         generation=max(team.generation(app.name, stack), change.generations.get(stack, 0)),

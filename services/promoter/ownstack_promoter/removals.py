@@ -17,7 +17,7 @@ from ownstack_promoter.team import Team
 def removal(team: Team, app: App, stack: str, moment: Moment) -> StackAppRemovalRequested:
     """Ask the stack to remove the app. Its generation is above all deployments so far."""
     return StackAppRemovalRequested(
-        job=f"{app.id}.{stack}.remove.{team.job_numbers.get((app.name, stack), 0) + 1}",
+        job=f"{app.id}.{stack}#remove.{team.job_numbers.get((app.name, stack), 0) + 1}",
         **whereabouts(team, app.name, app.id, stack),
         **deadlines(app, moment),
         generation=team.generation(app.name, stack) + 1,

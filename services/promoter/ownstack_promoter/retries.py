@@ -12,7 +12,7 @@ from ownstack_promoter.model import App, Rollout
 from ownstack_promoter.postdeploys import request_postdeploy
 from ownstack_promoter.refused import Refused
 from ownstack_promoter.rollouts import ask
-from ownstack_promoter.team import Team
+from ownstack_promoter.team import Team, listed
 
 
 @decides(StackRetryRequested)
@@ -59,7 +59,13 @@ def _deployment(team: Team, app: App, rollout: Rollout, stack: str, moment: Mome
             hint=f"ownstack deploy {app.name} --image {rollout.image} --stack {stack} --redeploy",
         )
     assert rollout.release is not None
-    release_task = app.settings.release_task == "each-stack" or not rollout.release_task_done
+    release_task = rollout.release_task == "each-stack" or not rollout.release_task_done
+    if release_task and rollout.release_task == "first-stack" and rollout.open:
+        raise Refused(
+            "still-running",
+            f"The release task of {app.name} is being tried on {listed(sorted(rollout.open))}; {stack} waits for it.",
+            hint=f"ownstack logs {app.name} --follow",
+        )
     return ask(team, rollout, stack, Change(), moment, release=rollout.release, release_task=release_task)
 
 

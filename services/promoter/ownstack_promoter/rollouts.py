@@ -181,6 +181,7 @@ def rollout_started(team: Team, fact: RolloutStarted) -> None:
         app.queue.remove(rollout.id)
     app.active = app.last = rollout.id
     rollout.state, rollout.release, rollout.config_fingerprint = "active", fact.release, fact.config_fingerprint
+    rollout.release_task, rollout.postdeploy = app.settings.release_task, app.settings.postdeploy
     rollout.deployments = {s: Deployment(f"{rollout.id}.{s}", s) for s in rollout.stacks}
     rollout.open = set(rollout.stacks)
     rollout.unasked = set(rollout.stacks)

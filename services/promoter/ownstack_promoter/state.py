@@ -53,10 +53,12 @@ class PartitionState:
             self.leasing.follow(one.log.team, one.fact, now)
             touched[id(one.log)] = one.log
         for team in touched.values():
-            self.clock.follow(team.team)
+            if not team.quarantined:
+                self.clock.follow(team.team)
 
     def quarantine(self, team: TeamLog) -> None:
         """Decide nothing more for this team: its state can't be trusted."""
         log.error("team %s is quarantined: its history can't be folded; nothing is decided for it", team.team.name)
         team.quarantined = True
         self.clock.forget(team.team.name)
+        self.leasing.forget(team.team)

@@ -27,6 +27,8 @@ class Team:
     generations: dict[Place, int] = field(default_factory=dict)
     """Own and observed, also across re-creations of an app."""
     job_numbers: dict[Place, int] = field(default_factory=dict)
+    looking: dict[Place, str] = field(default_factory=dict)
+    """Where a look is open: its job."""
     timers: Timers = field(default_factory=Timers)
 
     def stack(self, name: str) -> Stack:

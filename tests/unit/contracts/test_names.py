@@ -230,10 +230,10 @@ def test_every_id_that_is_derived_from_the_longest_names_is_an_identifier() -> N
     derived = [
         deployment,
         f"{deployment}.{most}",
-        f"{deployment}.postdeploy.{most}",
+        f"{deployment}#postdeploy.{most}",
         app_id,
-        f"{app_id}.{name}.look.{most}",
-        f"{app_id}.{name}.remove.{most}",
+        f"{app_id}.{name}#look.{most}",
+        f"{app_id}.{name}#remove.{most}",
         f"ownstack.commands/99/{2**63}/{most}",
     ]
     assert [i for i in derived if not accepts(names.Identifier, i)] == []
