@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import orjson
 
 from ownstack.exits import Exit, Failure
+
+if TYPE_CHECKING:
+    import httpx
 
 Json = dict[str, Any]
 

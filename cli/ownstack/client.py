@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
-from urllib.parse import quote, urlsplit
-
-import httpx
+from urllib.parse import urlsplit
 
 from ownstack.answers import Json, check, document
 from ownstack.exits import Exit, Failure
 from ownstack.profiles import Profile
 from ownstack.sse import ServerSent, events
+
+# httpx does without its own command line where that is not installed. Ours does not need it either, nor the third of
+# its start that its imports (Click, Pygments) would take.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # None: as the import system has it
+import httpx  # noqa: E402 - after that
 
 PREFIX = "/api/v1"
 WAIT = 20
@@ -128,7 +132,7 @@ class Client:
                 with self._stream(path, last, query) as response:
                     check(response)
                     self._reached = True
-                    for event in events(response.iter_lines()):
+                    for event in events(response.iter_bytes()):
                         failed_since, attempt = None, 0
                         last = event.id or last
                         if event.data:
@@ -181,11 +185,6 @@ class Client:
             hint="Is it running (`ownstack up`)? `ownstack login URL` changes which server is asked.",
             exit_code=Exit.UNAVAILABLE,
         )
-
-
-def segment(name: str) -> str:
-    """A name as one segment of a path, whatever somebody typed. `.` and `..` would be resolved away, so are escaped."""
-    return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
 
 
 def _given(query: Mapping[str, object]) -> dict[str, Any]:

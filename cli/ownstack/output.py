@@ -15,7 +15,12 @@ from rich.text import Text
 
 from ownstack.exits import Failure
 
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+_LINE_BREAKS = re.compile(r"\s*\n\s*")
+_REORDERS = "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+"""What makes a terminal show text in another order than it stands there, or on another line."""
+_CONTROL = re.compile(f"[\x00-\x08\x0a-\x1f\x7f-\x9f{_REORDERS}]")
+_IN_JSON = re.compile(f"[\x7f-\x9f{_REORDERS}]")
+"""Of these what JSON lets stand as it is."""
 _WIDE = 100_000
 """Columns of what is no terminal: nothing is cut off in a file or a pipe."""
 
@@ -63,7 +68,7 @@ class Output:
         """Says why a command ends, on stderr."""
         sys.stdout.flush()
         if self.json:
-            sys.stderr.write(orjson.dumps(failure.document()).decode() + "\n")
+            sys.stderr.write(_json(failure.document(), orjson.OPT_APPEND_NEWLINE))
             return
         self.err.print(Text.assemble(("error: ", "bold red"), safe(failure.message)), soft_wrap=True)
         for error in failure.about.get("errors", ()):
@@ -80,13 +85,22 @@ def _console(file: Any) -> Console:
 
 
 def _write_json(value: Any, option: int) -> None:
-    sys.stdout.write(orjson.dumps(value, option=option).decode() + "\n")
+    sys.stdout.write(_json(value, option | orjson.OPT_APPEND_NEWLINE))
     sys.stdout.flush()
 
 
+def _json(value: Any, option: int) -> str:
+    """The same document for any program, with nothing in it that a terminal would obey."""
+    return _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", orjson.dumps(value, option=option).decode())
+
+
 def safe(text: str) -> str:
-    """What others wrote must not move the cursor or change the colours of a terminal: control characters are shown."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    """What others wrote, on one line: it must not move the cursor, change the colours or the order of what is shown.
+
+    Line breaks become ` | `; other control characters are shown as they would be escaped.
+    """
+    line = _LINE_BREAKS.sub(" | ", text.strip("\r\n")) if "\n" in text else text
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text | None]]) -> Table:

@@ -36,7 +36,7 @@ class Row:
     def words(self) -> str:
         """The state, for people."""
         said = _WORDS.get(self.state, self.state)
-        return f"{said}: {' | '.join(self.message.splitlines())}" if self.message else said
+        return f"{said}: {self.message}" if self.message else said
 
 
 @dataclass(slots=True)

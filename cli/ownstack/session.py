@@ -7,14 +7,16 @@ import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
 from ownstack import completion
-from ownstack.client import Client
 from ownstack.output import Output
 from ownstack.profiles import choose
+
+if TYPE_CHECKING:
+    from ownstack.client import Client
 
 P = ParamSpec("P")
 
@@ -34,6 +36,8 @@ class Session:
     def client(self) -> Client:
         """The client, made when it is first used. Raises Failure if it is not known whom to ask."""
         if self._client is None:
+            from ownstack.client import Client  # noqa: PLC0415 - takes half of the start; not all commands ask a server
+
             self._client = Client(choose(os.environ, self.profile))
         return self._client
 

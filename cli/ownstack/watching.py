@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime
 
-import orjson
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.spinner import Spinner
@@ -46,7 +45,7 @@ def _follow(session: Session, progress: Progress, after: int) -> None:
     if note and not session.output.live:
         session.output.say(f"  {note}")
     for event in session.client.follow("/events", after=str(after)):
-        fact = orjson.loads(event.data)
+        fact = event.document()
         row = progress.apply(fact["type"], fact.get("data", {}), milliseconds(fact["time"]))
         if row is not None and not session.output.live:
             _tell(session, row)

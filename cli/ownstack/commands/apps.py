@@ -9,10 +9,10 @@ import typer
 
 from ownstack import completion
 from ownstack.answers import Json
-from ownstack.client import segment
 from ownstack.commands.params import App, Key, NoWait, Stack
 from ownstack.exits import Exit, Failure
 from ownstack.output import fields, moment, short, table
+from ownstack.paths import segment
 from ownstack.sending import How, follow_jobs, must, send, tell
 from ownstack.session import Session, command
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ownstack.client import segment
 from ownstack.commands.params import App, Key, NoWait, OneStack, Redeploy, Stacks
+from ownstack.paths import segment
 from ownstack.sending import How, follow_retry, follow_rollout, must, send
 from ownstack.session import Session, command
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import islice
 from typing import Annotated, Any
 
-import orjson
 import typer
 
 from ownstack import completion
@@ -41,7 +40,7 @@ def history(session: Session, app: OfApp = None, follow: Follow = False, limit: 
         return
     after = str(newest[0]["sequence"]) if newest else "0"
     for sent in session.client.follow("/events", after=after, app=app):
-        _tell(session, orjson.loads(sent.data), lines=True)
+        _tell(session, sent.document(), lines=True)
 
 
 def _tell(session: Session, event: dict[str, Any], *, lines: bool) -> None:

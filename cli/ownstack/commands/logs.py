@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import deque
 from typing import Annotated
 
-import orjson
 import typer
 
 from ownstack.answers import Json
-from ownstack.client import segment
 from ownstack.commands.params import App, Follow, Limit, OneStack
 from ownstack.output import moment
+from ownstack.paths import segment
 from ownstack.session import Session, command
 
 Deployment = Annotated[str | None, typer.Option("--deployment", metavar="ID", help="Only of this deployment.")]
@@ -43,7 +42,7 @@ def logs(
         return
     after = str(found[-1]["cursor"]) if found else "0"
     for sent in session.client.follow(f"{path}/events", after=after, stack=stack, deployment=deployment):
-        _tell(session, orjson.loads(sent.data), lines=True)
+        _tell(session, sent.document(), lines=True)
 
 
 def _tell(session: Session, line: Json, *, lines: bool) -> None:

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from ownstack import completion
-from ownstack.client import segment
 from ownstack.commands.params import App, Key, NoWait, Production, Redeploy, Stacks
 from ownstack.output import fields, moment, table
+from ownstack.paths import segment
 from ownstack.sending import How, follow_rollout, must, send, tell
 from ownstack.session import Session, command
 

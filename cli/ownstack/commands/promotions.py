@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from ownstack import completion
-from ownstack.client import segment
 from ownstack.commands.params import Key, Limit, NoWait
 from ownstack.output import moment, short, span, table
+from ownstack.paths import segment
 from ownstack.sending import How, send, show_rollout, tell
 from ownstack.session import Session, command
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from ownstack.client import segment
 from ownstack.commands.params import App, Limit
 from ownstack.output import moment, short, table
+from ownstack.paths import segment
 from ownstack.session import Session, command
 
 

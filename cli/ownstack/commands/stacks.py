@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ownstack.client import segment
 from ownstack.commands.params import Key, NoWait, Stack
 from ownstack.output import fields, moment, table
+from ownstack.paths import segment
 from ownstack.sending import How, must, send, tell
 from ownstack.session import Session, command
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from ownstack.client import segment
 from ownstack.exits import Exit, Failure
 from ownstack.output import moment, table
+from ownstack.paths import segment
 from ownstack.session import Session, command
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Seen in the history as token:NAME.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
@@ -9,8 +10,9 @@ from itertools import islice
 import pytest
 from tests.unit.cli.fake import TOKEN, Answer, Fake, accepted, admitted, fact, ok, page, problem, stream
 
-from ownstack.client import Client, segment
+from ownstack.client import Client
 from ownstack.exits import Exit, Failure
+from ownstack.paths import segment
 from ownstack.profiles import Profile
 
 BROKEN = Answer(0)
@@ -186,9 +188,22 @@ def test_a_stream_is_given_up_when_its_server_stays_away(client: Client, fake: F
     assert clock.now >= 60
 
 
-@pytest.mark.parametrize(
-    ("name", "path"),
-    [("shop", "shop"), ("a/b", "a%2Fb"), ("..", "%2E%2E"), (".", "%2E"), ("a b?", "a%20b%3F"), ("", "")],
-)
-def test_a_name_is_one_segment_whatever_was_typed(name: str, path: str) -> None:
+@pytest.mark.parametrize(("name", "path"), [("shop", "shop"), ("c1.eu-1", "c1.eu-1"), ("build:7", "build%3A7")])
+def test_a_name_is_one_segment_of_a_path(name: str, path: str) -> None:
     assert segment(name) == path
+
+
+@pytest.mark.parametrize("name", ["; rm -rf /", "a/b", "..", ".", "", "a b", "a?b", "ü", "\udcff", "a\n", "x" * 201])
+def test_what_no_name_can_be_is_said_and_not_asked_for(name: str) -> None:
+    with pytest.raises(Failure, match="is not a valid name") as found:
+        segment(name)
+    assert (found.value.code, found.value.exit_code) == ("name-invalid", Exit.USAGE)
+
+
+def test_a_line_separator_in_what_others_wrote_makes_no_event(client: Client, fake: Fake) -> None:
+    said = "x\u2028id: 999999\u2028\u2028\x85"
+    raw = json.dumps(fact(5, "A", message=said), ensure_ascii=False)
+    fake.on("GET", "/events", Answer(200, f"id: 5\nevent: A\ndata: {raw}\n\n"), stream(fact(6, "B")))
+    first, second = islice(client.follow("/events"), 2)
+    assert (first.document()["data"]["message"], second.event) == (said, "B")
+    assert [asked.headers.get("Last-Event-ID") for asked in fake.asked] == [None, "5"]

@@ -441,6 +441,11 @@ def test_history_is_shown_the_newest_last(fake: Fake, ownstack: Run) -> None:
     assert [line.split()[0] for line in ownstack("history").out.splitlines()] == ["1", "2", "3"]
 
 
-def test_names_with_slashes_can_not_reach_another_route(fake: Fake, ownstack: Run) -> None:
-    ownstack("app", "info", "../tokens")
-    assert "/api/v1/apps/..%2Ftokens" in [a.path for a in fake.asked]
+@pytest.mark.parametrize("name", ["../tokens", "; rm -rf /", "..", ""])
+@pytest.mark.parametrize("command", [("app", "info"), ("app", "pipeline", "promote"), ("promotion", "info"), ("logs",)])
+def test_what_no_name_can_be_is_said_and_not_sent(
+    fake: Fake, ownstack: Run, command: tuple[str, ...], name: str
+) -> None:
+    ended = ownstack(*command, name)
+    assert (ended.code, fake.asked) == (2, [])
+    assert ended.err.startswith(f"error: '{name}' is not a valid name.\nhint: Names have lower case")

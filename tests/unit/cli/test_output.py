@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import orjson
 import pytest
 from rich.console import Console
 from tests.unit.cli.fake import TOKEN, Fake, page
@@ -24,8 +25,11 @@ from ownstack.output import Output, safe, span, table
         ("plain ☃", "plain ☃"),
         ("a\tb", "a\tb"),
         ("\x1b[31mred", "\\x1b[31mred"),
-        ("a\rb\n", "a\\rb\\n"),
+        ("a\rb", "a\\rb"),
         ("\x9b", "\\x9b"),
+        ("one\ntwo\r\n  three\n", "one | two | three"),
+        ("a\u2028b\u2029c", "a\\u2028b\\u2029c"),
+        ("txt.\u202egpj \u2066x\u2069 \u200e\u200f\u061c", "txt.\\u202egpj \\u2066x\\u2069 \\u200e\\u200f\\u061c"),
     ],
 )
 def test_control_characters_are_shown_not_obeyed(text: str, shown: str) -> None:
@@ -54,6 +58,19 @@ def test_a_failure_says_its_code_in_json_and_its_hint_to_people(capsys: pytest.C
     plain, json = capsys.readouterr().err.rstrip("\n").rsplit("\n", 1)
     assert plain == "error: A sentence.\nhint: Do this."
     assert json == '{"error":{"code":"a-code","message":"A sentence.","hint":"Do this.","exit":3}}'
+
+
+@pytest.mark.parametrize("text", ["\x9b2J", "\x7f", "\u202egpj", "\u2028", "\u200f"])
+def test_json_has_nothing_that_a_terminal_would_obey(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    output = Output(json=True)
+    output.document({"a": text})
+    output.line({"a": text})
+    output.fail(Failure("c", text))
+    out, err = capsys.readouterr()
+    assert text[0] not in out + err
+    document, line = out[: out.index("}") + 1], out[out.index("}") + 1 :]
+    assert orjson.loads(document) == orjson.loads(line) == {"a": text}
+    assert orjson.loads(err)["error"]["message"] == text
 
 
 def on_a_terminal(arguments: list[str], environment: dict[str, str]) -> str:
