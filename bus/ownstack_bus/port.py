@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+PASSING = frozenset({"disk-full", "bus-io-error", "bus-busy"})
+"""Codes of errors that may pass by themselves: nothing was written, nothing was lost, trying again is right."""
 
 
 class BusError(Exception):
@@ -15,8 +18,7 @@ class BusError(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A record to be written. `partition` None means by key (`ownstack_bus.partitioning`)."""
 
     topic: str
@@ -26,8 +28,7 @@ class Outgoing:
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record as it lies on the bus. `timestamp` is the append time in ms since the epoch, never the publisher's."""
 
     topic: str

@@ -7,9 +7,6 @@ from pathlib import Path
 
 from ownstack_bus.port import BusError
 
-PASSING = frozenset({"disk-full", "bus-io-error", "bus-busy"})
-"""Codes of errors that may pass by themselves: nothing was written, nothing was lost, trying again is right."""
-
 
 def translated(error: sqlite3.Error, path: Path) -> BusError:
     """The BusError for what SQLite raised about the file at `path`."""

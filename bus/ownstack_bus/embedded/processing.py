@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from ownstack_bus.embedded.errors import PASSING
 from ownstack_bus.embedded.inputs import Inputs
 from ownstack_bus.embedded.ledger import Clock, Fence
 from ownstack_bus.embedded.log import Log, Logs
 from ownstack_bus.embedded.reader import Reader
 from ownstack_bus.embedded.writer import Writer
-from ownstack_bus.port import BusError, Outgoing, Processor, Record, Restored
+from ownstack_bus.port import PASSING, BusError, Outgoing, Processor, Record, Restored
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -7,12 +7,11 @@ import logging
 import sqlite3
 from collections.abc import Mapping
 
-from ownstack_bus.embedded.errors import PASSING
 from ownstack_bus.embedded.ledger import Clock, Ledger
 from ownstack_bus.embedded.log import Log, Logs
 from ownstack_bus.embedded.segments import OFFSET_BITS
 from ownstack_bus.embedded.writer import Writer
-from ownstack_bus.port import BusError
+from ownstack_bus.port import PASSING, BusError
 from ownstack_contracts.topics import Topic
 
 logger = logging.getLogger(__name__)

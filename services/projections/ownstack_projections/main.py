@@ -7,9 +7,10 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from ownstack_bus.port import Bus
-from ownstack_contracts.topics import HISTORY, LOGS
+from ownstack_bus.port import Bus, Sink
+from ownstack_contracts.topics import HISTORY, LOGS, Topic
 from ownstack_projections.logs import LogSink
+from ownstack_projections.patience import Patience, Patient
 from ownstack_projections.rebuild import Rebuilt, rebuild
 from ownstack_projections.settings import Settings
 from ownstack_projections.sink import HistorySink
@@ -35,7 +36,10 @@ class Projections:
         self.logs = LogSink(bus.publish, readmodel, self._worker)
 
     async def run(self) -> None:
-        """Project until cancelled. Raises ProjectionStopped when it can't go on, and BusError."""
+        """Project until cancelled. While the disk is full, or the file locked, it waits.
+
+        Raises ProjectionStopped when it can't go on, and BusError and DBAPIError for what does not pass by itself.
+        """
         try:
             await self._project()
         finally:
@@ -44,20 +48,30 @@ class Projections:
     async def _project(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._bus.project(HISTORY.name, GROUP, self.history))
-                group.create_task(self._bus.project(LOGS.name, GROUP, self.logs))
+                group.create_task(self._feed(HISTORY, self.history))
+                group.create_task(self._feed(LOGS, self.logs))
                 group.create_task(self._prune())
         except ExceptionGroup as failures:
             for failure in failures.exceptions:
                 log.error("the projections stop: %s", failure)
             raise failures.exceptions[0] from failures
 
+    async def _feed(self, topic: Topic, sink: Sink) -> None:
+        """Each start asks the sink how far it is, so nothing is left out, and nothing comes twice."""
+        patience = Patience(f"projecting {topic.name}")
+        patient = Patient(sink, patience)
+        await patience.through(lambda: self._bus.project(topic.name, GROUP, patient))
+
     async def _prune(self) -> None:
+        patience = Patience("deleting old log lines")
         while True:
-            pruned = await self.logs.prune(int(time.time() * 1_000) - self._settings.log_days * DAY)
-            if pruned:
-                log.info("%d old log lines are deleted", pruned)
+            await patience.through(self._prune_once)
             await asyncio.sleep(self._settings.prune_every)
+
+    async def _prune_once(self) -> None:
+        pruned = await self.logs.prune(int(time.time() * 1_000) - self._settings.log_days * DAY)
+        if pruned:
+            log.info("%d old log lines are deleted", pruned)
 
     async def rebuild(self) -> Rebuilt:
         """Build the read model anew beside the live one, and put it in its place, while all goes on."""

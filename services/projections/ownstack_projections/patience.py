@@ -1,0 +1,88 @@
+"""Waits out what passes by itself: a full disk, a locked file. Then it goes on from what is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from sqlalchemy.exc import DBAPIError
+
+from ownstack_bus.port import PASSING, BusError, Record, Sink
+
+log = logging.getLogger(__name__)
+
+FIRST_DELAY_S = 0.1
+LAST_DELAY_S = 5.0
+
+_PASSING = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,  # it was open before: there are no more descriptors at the moment
+    }
+)
+
+
+class Patience:
+    """What waits, and for how long. `what`: is done, as the log names it."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._said: str | None = None
+        self._delay = FIRST_DELAY_S
+
+    async def through(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do `work`, from the beginning whenever it fails for something that passes. Raises what does not pass."""
+        while True:
+            try:
+                await work()
+            except (DBAPIError, BusError) as error:
+                if not _passes(error):
+                    raise
+                await self._wait(error)
+            else:
+                return self.worked()
+
+    def worked(self) -> None:
+        """Something was stored: whatever it was, it has passed."""
+        if self._said is not None:
+            log.warning("%s: goes on", self._what)
+        self._said, self._delay = None, FIRST_DELAY_S
+
+    async def _wait(self, error: DBAPIError | BusError) -> None:
+        why = str(error.orig if isinstance(error, DBAPIError) else error)
+        if why != self._said:
+            log.warning(
+                "%s: waits, and goes on by itself; nothing is lost. Make room, or close what locks the file: %s",
+                self._what,
+                why,
+            )
+        self._said = why
+        await asyncio.sleep(self._delay)
+        self._delay = min(self._delay * 2, LAST_DELAY_S)
+
+
+class Patient:
+    """A sink whose batches are the work of a `Patience`."""
+
+    def __init__(self, sink: Sink, patience: Patience) -> None:
+        self._sink, self._patience = sink, patience
+
+    async def positions(self) -> Mapping[int, int]:
+        """See Sink."""
+        return await self._sink.positions()
+
+    async def apply(self, partition: int, records: Sequence[Record]) -> None:
+        """See Sink."""
+        await self._sink.apply(partition, records)
+        self._patience.worked()
+
+
+def _passes(error: DBAPIError | BusError) -> bool:
+    if isinstance(error, BusError):
+        return error.code in PASSING
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _PASSING
