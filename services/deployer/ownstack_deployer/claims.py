@@ -53,8 +53,7 @@ class Claimant:
 
     async def _until_answered(self, desk: Desk) -> Granted | None:
         while True:
-            self._forget()
-            self._sent.append((self._clock(), self._voice.say(self._about(JobClaimed, deployer=self._deployer))))
+            self._say()
             again = self._clock() + self._every
             while (left := again - self._clock()) > 0:
                 reply = await desk.answer(self._request.job.job, left)
@@ -66,6 +65,12 @@ class Claimant:
                     return self._granted(reply.answer, reply)
             if desk.revoked:
                 raise Revoked
+
+    def _say(self) -> None:
+        """Claim; not again while the last claim is not durable: a bus that takes nothing is not owed a pile of them."""
+        self._forget()
+        if not self._sent or self._sent[-1][1].is_set():
+            self._sent.append((self._clock(), self._voice.say(self._about(JobClaimed, deployer=self._deployer))))
 
     def _granted(self, grant: JobGranted, reply: Reply) -> Granted:
         seconds = (grant.running_until - reply.appended) / 1_000

@@ -19,14 +19,14 @@ BEATS = 3
 
 @dataclass(slots=True)
 class Lease:
-    """The lease of one run. `length` in seconds. On the clock: `since`, when the last sign of life was sent that is
-    known to be durable; `beaten`, when the last heartbeat was sent."""
+    """The lease of one run. `length` in seconds. `since`: when, on the clock, the last sign of life was sent that is
+    known to be durable. `beating`: a heartbeat was sent, and is not known to be durable yet."""
 
     run: str
     team: str
     length: float
     since: float
-    beaten: float = 0.0
+    beating: bool = False
 
     def extend(self, sent: float) -> None:
         """A sign of life that was sent then is durable now."""
@@ -62,18 +62,21 @@ class Heartbeats:
             del self._leases[lease.run]
 
     def due_in(self) -> float | None:
-        """Seconds until the next beat; None: there is no run."""
-        if not self._leases:
-            return None
-        return min(max(x.since, x.beaten) + x.length / BEATS for x in self._leases.values()) - self._clock()
+        """Seconds until the next beat; None: there is nobody to beat for."""
+        due = [lease.since + lease.length / BEATS for lease in self._leases.values() if not lease.beating]
+        return min(due) - self._clock() if due else None
 
     def beat(self) -> list[asyncio.Task[None]]:
-        """Say of every run that it goes on. Returns what waits for that to be durable, and extends the leases then."""
+        """Say of every run that it goes on. Returns what waits for that to be durable, and extends the leases then.
+
+        Nothing more is said of a run while that is not durable: a bus that takes nothing is not owed a pile of it.
+        """
         sent = self._clock()
         teams: dict[str, list[Lease]] = defaultdict(list)
         for lease in self._leases.values():
-            lease.beaten = sent
-            teams[lease.team].append(lease)
+            if not lease.beating:
+                lease.beating = True
+                teams[lease.team].append(lease)
         return [
             asyncio.create_task(self._extend(leases[i : i + MOST_RUNS], team, sent))
             for team, leases in teams.items()
@@ -84,6 +87,8 @@ class Heartbeats:
         await self._say(team, Heartbeat(runs=tuple(lease.run for lease in leases))).wait()
         for lease in leases:
             lease.extend(sent)
+            lease.beating = False
+        self._changed.set()
 
     async def run(self) -> None:
         """Beat until cancelled."""

@@ -26,7 +26,7 @@ GROUP = "deployer"
 def drivers_of(settings: Settings) -> Drivers:
     """All drivers, by the name that a stack gives."""
     return {
-        "program": ProgramDriver(settings.state, settings.programs, settings.stop_grace),
+        "program": ProgramDriver(settings.state, settings.programs, settings.stop_grace, settings.programs_in),
         "noop": NoopDriver(),
     }
 

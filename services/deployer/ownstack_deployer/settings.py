@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -16,14 +17,21 @@ def _state_folder() -> Path:
     return base / "ownstack" / "deployer"
 
 
+def _absolute(folder: Path) -> Path:
+    if not folder.is_absolute():  # an empty one, too: what was meant to bound must not bound nothing
+        raise ValueError("is not the absolute path of a folder")
+    return folder
+
+
 class Settings(BaseSettings):
     """How a deployer is called in its reports, and how it drives programs.
 
     state: the folder of the lock files; deployers on one machine share it. programs: how many jobs of `program` stacks
-    it works on at once. stop_grace: seconds from SIGTERM to SIGKILL for a program that is past its deadline.
-    claim_every: seconds after which an unanswered claim is repeated. flush_grace: seconds that it waits, when it
-    stops, for a bus that does not take its last reports. postdeploy_grace: seconds that it waits, when it stops and
-    has finished a deployment, whether a post-deploy is asked for because of that, and for the answer to its claim.
+    it works on at once. programs_in: the folder below which those programs lie; None: they may lie anywhere.
+    stop_grace: seconds from SIGTERM to SIGKILL for a program that is past its deadline. claim_every: seconds after
+    which an unanswered claim is repeated. flush_grace: seconds that it waits, when it stops, for a bus that does not
+    take its last reports. postdeploy_grace: seconds that it waits, when it stops and has finished a deployment, whether
+    a post-deploy is asked for because of that, and for the answer to its claim.
     """
 
     model_config = SettingsConfigDict(env_prefix="OWNSTACK_DEPLOYER_", frozen=True)
@@ -31,6 +39,7 @@ class Settings(BaseSettings):
     name: str = Field(default_factory=socket.gethostname, min_length=1, max_length=200)
     state: Path = Field(default_factory=_state_folder)
     programs: int = Field(default=64, ge=1, le=10_000)
+    programs_in: Annotated[Path, AfterValidator(_absolute)] | None = None
     stop_grace: float = Field(default=10.0, ge=0)
     claim_every: float = Field(default=5.0, gt=0)
     flush_grace: float = Field(default=10.0, ge=0)

@@ -43,6 +43,12 @@ async def test_another_exit_code_is_a_failure_with_the_last_lines(stage: Stage) 
     assert "line 2\n" not in failure.message
 
 
+async def test_a_program_that_fails_without_a_word_is_told_in_one_line(stage: Stage) -> None:
+    stage.folder.script("exit 1")
+    failure = await fails(stage)
+    assert failure.message == f"{stage.folder.program} restart ended with exit code 1 and said nothing."
+
+
 async def test_a_program_that_kills_itself_is_told_by_its_signal(stage: Stage) -> None:
     stage.folder.script("kill -KILL $$")
     assert (await fails(stage)).code == "killed-by-sigkill"
@@ -174,6 +180,15 @@ async def test_what_it_prints_may_be_anything(stage: Stage) -> None:
     assert all(len(line) <= 4_000 for line in lines)
 
 
+async def test_what_some_readers_take_for_the_end_of_a_line_or_a_control_sequence_is_taken_out(stage: Stage) -> None:
+    text = "a\u2028id: 9\u2029b\u0085c\u009b31md"
+    stage.folder.script(f"printf '{text}\\n'; exit 1")
+    failure = await fails(stage)
+    (line,) = stage.log.lines
+    assert line == "a\ufffdid: 9\ufffdb\ufffdc\ufffd31md"
+    assert failure.message.endswith(f"\n{line}")
+
+
 async def test_one_that_floods_ends_and_its_last_lines_are_known(stage: Stage) -> None:
     stage.folder.script("seq 1 400000; echo the end; exit 9")
     failure = await fails(stage)
@@ -251,6 +266,12 @@ async def test_what_look_says_otherwise_is_told_to_be_unreadable(stage: Stage, p
     with pytest.raises(PhaseFailed, match=reason) as failed:
         await look(stage, printed)
     assert failed.value.code == "look-unreadable"
+
+
+async def test_what_look_printed_is_told_without_what_it_could_do_to_a_terminal(stage: Stage) -> None:
+    with pytest.raises(PhaseFailed) as failed:
+        await look(stage, "x\u009b2J\u2028y")
+    assert failed.value.message.endswith("It began with: x\ufffd2J\ufffdy")
 
 
 async def test_a_look_that_fails_is_no_empty_stack(stage: Stage) -> None:

@@ -22,6 +22,37 @@ async def test_a_claim_is_repeated_with_its_run_every_five_seconds(scene: Scene)
     assert await scene.hears(JobClaimed) == first
 
 
+async def test_a_claim_is_not_repeated_while_the_bus_has_not_taken_it(scene: Scene) -> None:
+    scene.bus.flowing.clear()
+    scene.comes(deploy())
+    for _ in range(10):
+        await scene.clock.pass_by(5)
+    scene.bus.flowing.set()
+    first = await scene.hears(JobClaimed)
+    await idle()
+    assert scene.said == ["JobClaimed"]
+    await scene.clock.pass_by(5)
+    assert await scene.hears(JobClaimed) == first
+
+
+async def test_a_grant_to_a_claim_that_the_bus_took_too_late_is_given_back_and_the_job_claimed_anew(
+    scene: Scene,
+) -> None:
+    scene.bus.flowing.clear()
+    scene.comes(deploy())
+    for _ in range(4):
+        await scene.clock.pass_by(5)
+    scene.bus.flowing.set()
+    first = await scene.hears(JobClaimed)
+    scene.grants(first)
+    assert (await scene.hears(LeaseReturned)).run == first.run
+    second = await scene.hears(JobClaimed)
+    assert second.run != first.run
+    scene.grants(second)
+    await scene.is_over()
+    assert scene.driver.done.count("restart") == 1
+
+
 async def test_a_job_that_is_closed_is_acknowledged_and_not_carried_out(scene: Scene) -> None:
     request = deploy()
     scene.comes(request)

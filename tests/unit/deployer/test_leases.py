@@ -246,6 +246,34 @@ async def test_a_heartbeat_that_is_not_durable_extends_nothing() -> None:
         assert kept.since == clock() - 9  # from when it was sent
 
 
+async def test_while_the_bus_takes_no_heartbeat_of_a_run_no_more_are_said_and_then_one_at_once() -> None:
+    said: list[tuple[str, ...]] = []
+    durable, clock = asyncio.Event(), FakeClock()
+
+    def say(team: str, heartbeat: Heartbeat) -> asyncio.Event:
+        said.append(heartbeat.runs)
+        return durable
+
+    heartbeats = Heartbeats(say, clock)
+    with heartbeats.keep(Lease("run", "acme", 15, clock())):
+        tasks = heartbeats.beat()
+        for _ in range(10):
+            await clock.pass_by(5)
+            assert heartbeats.due_in() is None
+            assert heartbeats.beat() == []
+        with heartbeats.keep(Lease("later", "acme", 15, clock())):
+            tasks += heartbeats.beat()
+            await idle()
+        assert said == [("run",), ("later",)]
+        durable.set()
+        await asyncio.wait(tasks)
+        due = heartbeats.due_in()
+        assert due is not None
+        assert due < 0
+        await asyncio.wait(heartbeats.beat())
+        assert heartbeats.due_in() == 5
+
+
 async def test_heartbeats_go_on_by_themselves_while_there_are_runs() -> None:
     beats = asyncio.Semaphore(0)
     durable = asyncio.Event()

@@ -17,18 +17,20 @@ from ownstack_deployer.clock import Clock, now
 from ownstack_deployer.drivers.port import Job, Log, Phase, PhaseFailed, Place
 from ownstack_deployer.drivers.program.environment import environment_of
 from ownstack_deployer.drivers.program.locks import StackLock, take_lock
-from ownstack_deployer.drivers.program.output import Captured, Lines, Takes
+from ownstack_deployer.drivers.program.output import Captured, Lines, Takes, printable
 from ownstack_deployer.drivers.program.process import check_program
 from ownstack_deployer.drivers.program.running import Command, run
 
 
 @dataclass(slots=True)
 class ProgramDriver:
-    """state: the folder of the lock files. programs: how many jobs at once. grace: seconds from SIGTERM to SIGKILL."""
+    """state: the folder of the lock files. programs: how many jobs at once. grace: seconds from SIGTERM to SIGKILL.
+    programs_in: the folder below which programs lie, links followed; None: they may lie anywhere."""
 
     state: Path
     programs: int = 64
     grace: float = 10.0
+    programs_in: Path | None = None
     clock: Clock = now
     slots: asyncio.Semaphore = field(init=False)
 
@@ -46,7 +48,7 @@ class ProgramDriver:
 
     @asynccontextmanager
     async def _hold(self, job: Job) -> AsyncIterator[Place]:
-        check_program(job.request.address)
+        check_program(job.request.address, self.programs_in)
         lock = await take_lock(self.state, job, self.clock)
         try:
             yield ProgramPlace(self, job, lock)
@@ -90,17 +92,17 @@ class ProgramPlace:
 
     async def _run(self, phase: Phase, until: float, *sinks: Takes) -> int:
         address = self._job.request.address
-        check_program(address)
+        check_program(address, self._driver.programs_in)
         command = Command(address, phase, environment_of(self._job, phase, os.environ), self._lock)
-        left = until - self._driver.clock()
-        return await run(command, self._job, sinks, seconds=left, grace=self._driver.grace)
+        driver = self._driver
+        return await run(command, self._job, sinks, until=until, clock=driver.clock, grace=driver.grace)
 
     def _check_exit(self, phase: Phase, exit_code: int, lines: Lines) -> None:
         if exit_code == 0:
             return
         code, how = _ending(exit_code)
-        last = "\n".join(lines.last) or "(nothing)"
-        raise PhaseFailed(code, f"{self._job.request.address} {phase} {how}. It said last:\n{last}")
+        said = ". It said last:\n" + "\n".join(lines.last) if lines.last else " and said nothing."
+        raise PhaseFailed(code, f"{self._job.request.address} {phase} {how}{said}")
 
 
 def _ending(exit_code: int) -> tuple[str, str]:
@@ -124,7 +126,7 @@ def read_live(printed: bytes, *, too_long: bool = False) -> Live | None:
         return Live.model_validate_json(text)
     except ValueError as error:
         reason = _first_error(error) if isinstance(error, ValidationError) else error
-        shown = text[:200].decode("utf-8", "replace")
+        shown = printable(text[:200].decode("utf-8", "replace"))
         raise PhaseFailed(
             "look-unreadable",
             f"What `look` printed can't be read: {reason}. It is one JSON object, or nothing. It began with: {shown}",

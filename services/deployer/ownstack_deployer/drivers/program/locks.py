@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ownstack_deployer.clock import Clock
 from ownstack_deployer.drivers.port import Job, PhaseFailed
+from ownstack_deployer.drivers.program.patience import with_descriptors
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between two tries; flock can't be waited for without a thread that can't be stopped."""
@@ -48,7 +49,7 @@ async def take_lock(state: Path, job: Job, clock: Clock) -> StackLock:
 
     Raises PhaseFailed: `lock-timeout`; `state-unusable` if the folder `state` can't be written.
     """
-    descriptor = _open(lock_path(state, job.place))
+    descriptor = await _opened(lock_path(state, job.place), job.until, clock)
     try:
         await _lock(descriptor, job, clock)
     except BaseException:
@@ -57,20 +58,24 @@ async def take_lock(state: Path, job: Job, clock: Clock) -> StackLock:
     return StackLock(descriptor)
 
 
-def _open(path: Path) -> int:
+async def _opened(path: Path, until: float, clock: Clock) -> int:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        first = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            return fcntl.fcntl(first, fcntl.F_DUPFD_CLOEXEC, ABOVE_STANDARD)
-        finally:
-            os.close(first)
+        return await with_descriptors(lambda: _open(path), until, clock)
     except OSError as error:
         raise PhaseFailed(
             "state-unusable",
             f"The lock {path} can't be opened: {error.strerror}. "
             "Make its folder writable for the deployer, or choose another with OWNSTACK_DEPLOYER_STATE.",
         ) from error
+
+
+def _open(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    first = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        return fcntl.fcntl(first, fcntl.F_DUPFD_CLOEXEC, ABOVE_STANDARD)
+    finally:
+        os.close(first)
 
 
 async def _lock(descriptor: int, job: Job, clock: Clock) -> None:

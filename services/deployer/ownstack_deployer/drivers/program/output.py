@@ -17,7 +17,13 @@ LEFT_IN_PIPE = 1_048_576
 LAST_LINES = 8
 MOST_CAPTURED = 65_536
 
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u2028\u2029]")
+"""Also what ends a line or begins a control sequence in the eyes of some readers, though it is no \\n and no ESC."""
+
+
+def printable(text: str) -> str:
+    """The text without what it could do to a terminal, or to a reader of lines; ESC stays: it colours."""
+    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 class Takes(Protocol):
@@ -55,7 +61,7 @@ class Lines:
         text = self._part.decode("utf-8", "replace")
         self._part.clear()
         text = text.rstrip("\r").rpartition("\r")[2]  # what a terminal would show of a progress bar
-        return _UNPRINTABLE.sub("\ufffd", text)[:MOST_LINE]
+        return printable(text)[:MOST_LINE]
 
     async def _write(self, lines: list[str]) -> None:
         if lines:

@@ -13,6 +13,7 @@ import os
 import signal
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 
 from ownstack_deployer.drivers.port import PhaseFailed
 
@@ -33,12 +34,18 @@ _IGNORED_BY_PYTHON_OR_NOHUP = (
 )
 
 
-def check_program(path: str) -> None:
-    """Raise PhaseFailed if `path` is no program that we may run."""
+def check_program(path: str, folder: Path | None) -> None:
+    """Raise PhaseFailed if `path` is no program that we may run. `folder`: where it has to lie, if anywhere."""
     if not path.startswith("/") or "\0" in path:
         raise PhaseFailed(
             "program-not-absolute",
             f"The address of the stack, {path!r}, is not the absolute path of a program. Add the stack anew with one.",
+        )
+    if folder is not None and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise PhaseFailed(
+            "program-not-allowed",
+            f"{path} does not lie in {folder}: the deployer runs no programs from elsewhere "
+            "(OWNSTACK_DEPLOYER_PROGRAMS_IN). Put it there, then add the stack anew with its path.",
         )
     if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises on a folder that may not be searched
         raise PhaseFailed("program-missing", f"There is no program {path}. Put it there, or add the stack anew.")
@@ -49,7 +56,7 @@ def check_program(path: str) -> None:
 def start(path: str, phase: str, environment: Mapping[str, str], *, output: int, errors: int, lock: int) -> int:
     """Start the program with one argument, the phase. Returns its process id, which is also that of its group.
 
-    output, errors, lock: descriptors from 10 on. Raises PhaseFailed if it can't be started.
+    output, errors, lock: descriptors from 10 on. Raises OSError or ValueError if it can't be started.
     """
     null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -68,8 +75,6 @@ def start(path: str, phase: str, environment: Mapping[str, str], *, output: int,
             setsigmask=(),
             setsigdef=_IGNORED_BY_PYTHON_OR_NOHUP,
         )
-    except (OSError, ValueError) as error:
-        raise _not_started(path, error) from error
     finally:
         os.close(null)
 
@@ -85,7 +90,8 @@ def _inherited() -> list[int]:
     return inherited
 
 
-def _not_started(path: str, error: OSError | ValueError) -> PhaseFailed:
+def not_started(path: str, error: OSError | ValueError) -> PhaseFailed:
+    """How a program fails that can't be started because of `error`."""
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.ENOENT:
         return PhaseFailed("program-missing", f"{path}, or the interpreter that its first line names, is not there.")

@@ -8,10 +8,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ownstack_deployer.clock import Clock
 from ownstack_deployer.drivers.port import Job, Phase, PhaseFailed
 from ownstack_deployer.drivers.program.locks import ABOVE_STANDARD, StackLock
 from ownstack_deployer.drivers.program.output import Pump, Takes
-from ownstack_deployer.drivers.program.process import exit_of, kill, start, stop
+from ownstack_deployer.drivers.program.patience import with_descriptors
+from ownstack_deployer.drivers.program.process import exit_of, kill, not_started, start, stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +26,19 @@ class Command:
     lock: StackLock
 
 
-async def run(command: Command, job: Job, sinks: Sequence[Takes], *, seconds: float, grace: float) -> int:
+async def run(command: Command, job: Job, sinks: Sequence[Takes], *, until: float, clock: Clock, grace: float) -> int:
     """Run a program to its end. `sinks`: where its output goes and, if there is a second, its errors.
 
-    Returns its exit code (negative: the signal that killed it). Raises PhaseFailed `running-deadline` when it had to
-    be stopped after `seconds`; it then had `grace` seconds to end by itself. Cancelled: a look is killed, anything else
-    is left to end by itself, and keeps the lock.
+    Returns its exit code (negative: the signal that killed it). Raises PhaseFailed: `program-…` if it can't be
+    started; `running-deadline` when it had to be stopped at `until`, on the clock; it then had `grace` seconds to end
+    by itself. Cancelled: a look is killed, anything else is left to end by itself, and keeps the lock.
     """
-    pid, reads = _start(command, len(sinks))
+    pid, reads = await _started(command, len(sinks), until, clock)
     ended = exit_of(pid)
     pumps = [Pump(read, sink) for read, sink in zip(reads, sinks, strict=True)]
     pumping = [asyncio.create_task(pump.run()) for pump in pumps]
     try:
-        await asyncio.wait([ended], timeout=max(seconds, 0))
+        await asyncio.wait([ended], timeout=max(until - clock(), 0))
         if not ended.done():
             await stop(pid, ended, grace)
             raise _too_late(job, command.phase)
@@ -60,8 +62,15 @@ def _too_late(job: Job, phase: Phase) -> PhaseFailed:
     )
 
 
-def _start(command: Command, pipes: int) -> tuple[int, list[int]]:
+async def _started(command: Command, pipes: int, until: float, clock: Clock) -> tuple[int, list[int]]:
     """Returns the process id, and what to read: its output, and its errors if they have a pipe of their own."""
+    try:
+        return await with_descriptors(lambda: _start(command, pipes), until, clock)
+    except (OSError, ValueError) as error:
+        raise not_started(command.path, error) from error
+
+
+def _start(command: Command, pipes: int) -> tuple[int, list[int]]:
     reads: list[int] = []
     writes: list[int] = []
     try:
@@ -75,10 +84,8 @@ def _start(command: Command, pipes: int) -> tuple[int, list[int]]:
             errors=writes[-1],
             lock=command.lock.descriptor,
         )
-    except BaseException as error:
+    except BaseException:
         _close(reads)
-        if isinstance(error, OSError):
-            raise PhaseFailed("program-not-started", f"No pipe could be opened: {error.strerror}.") from error
         raise
     finally:
         _close(writes)
