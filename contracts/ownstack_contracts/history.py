@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -17,8 +16,7 @@ GENESIS = "0" * 64
 """The previous hash of a team's first fact."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Where an input lies."""
 
     topic: str
@@ -35,8 +33,7 @@ class Position:
         return cls(topic, int(partition), int(offset))
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """What every fact of one decision has in common. `now` in ms since the epoch: the time that it was decided with."""
 
     position: Position

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ownstack_contracts.message import Message
 from ownstack_promoter.team import Team
@@ -12,8 +11,7 @@ from ownstack_promoter.team import Team
 M = TypeVar("M", bound=Message)
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """What a decision may know beside the team and the input.
 
     now: ms since the epoch, the largest append time seen in the partition. id: of the input's event. actor: who sent

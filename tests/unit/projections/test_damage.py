@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -26,7 +25,7 @@ def changed(record: Record, change: Callable[[dict[str, Any]], None], *, sealed:
     change(attributes)
     if sealed:
         attributes["hash"] = hash_of(attributes)
-    return replace(record, value=orjson.dumps(attributes, option=orjson.OPT_SORT_KEYS))
+    return record._replace(value=orjson.dumps(attributes, option=orjson.OPT_SORT_KEYS))
 
 
 async def stops(house: House, records: list[Record], kind: type[Exception], said: str) -> None:
@@ -75,7 +74,7 @@ async def test_a_version_that_is_not_known_stops_it(house: House, chronicle: Chr
 @pytest.mark.parametrize("value", [b"", b"{", b"[]", b"null", b"1", b"{}", b'{"type":[]}', b'{"type":{}}', b'"type"'])
 async def test_bytes_that_are_no_fact_stop_it(house: House, chronicle: Chronicle, value: bytes) -> None:
     records = list(chronicle.records)
-    records[9] = replace(records[9], value=value)
+    records[9] = records[9]._replace(value=value)
     await stops(house, records, HistoryDamaged, "it is no fact")
 
 
@@ -87,7 +86,7 @@ async def test_a_wrong_field_stops_it(house: House, chronicle: Chronicle) -> Non
 
 async def test_a_fact_written_in_another_form_is_the_same_fact(house: House, chronicle: Chronicle) -> None:
     records = [
-        replace(record, value=orjson.dumps(orjson.loads(record.value), option=orjson.OPT_INDENT_2))
+        record._replace(value=orjson.dumps(orjson.loads(record.value), option=orjson.OPT_INDENT_2))
         for record in chronicle.records
     ]
     await house.take(records)
