@@ -22,7 +22,7 @@ from ownstack_projections import phases
 from ownstack_projections.commands import opens
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp
-from ownstack_projections.live import see
+from ownstack_projections.live import doubt, is_live, see
 from ownstack_projections.progress import less, more
 from ownstack_projections.rows import AttemptRow
 from ownstack_projections.tables import Rows
@@ -160,6 +160,8 @@ def stack_deploy_failed(rows: Rows, fact: StackDeployFailed, stamp: Stamp) -> No
     phases.failed(attempt.phases, fact.phase, stamp.at)
     if fact.live is not None:
         see(rows, stamp, fact.app, fact.stack, fact.live, attempt.asked)
+    elif fact.phase != "look" and is_live(rows, stamp.team, fact.app, fact.stack):
+        doubt(rows, stamp, fact.app, fact.stack)
 
 
 @projects(StackDeployExpired)
@@ -167,6 +169,8 @@ def stack_deploy_expired(rows: Rows, fact: StackDeployExpired, stamp: Stamp) -> 
     code, message = f"{fact.deadline}-deadline", SENTENCES[fact.deadline]
     attempt = _end(rows, fact.job, fact.stack, stamp, "expired", code, message)
     phases.end_all(attempt.phases, stamp.at, "unknown")
+    if fact.deadline == "running":
+        doubt(rows, stamp, fact.app, fact.stack)
 
 
 @projects(StackDeployCancelled)

@@ -19,10 +19,24 @@ def see(rows: Rows, stamp: Stamp, app: str, stack: str, live: Live | None, asked
     held = rows.app_stacks.edit(stamp.team, app, stack)
     held.known_since, held.at = stamp.sequence, stamp.at
     if live is None:
-        held.status, held.generation = "nothing", 0
-        held.image = held.digest = held.config_fingerprint = held.deployed_by = held.release = None
+        _hold_none(held, "nothing")
     else:
         _hold(held, live, _release_of(rows, held, live))
+
+
+def doubt(rows: Rows, stamp: Stamp, app: str, stack: str) -> None:
+    """A run may have left anything there: what the stack holds is not known until somebody has looked."""
+    if rows.app_stacks.find(stamp.team, app, stack) is None:
+        return
+    held = rows.app_stacks.edit(stamp.team, app, stack)
+    held.known_since, held.at = None, stamp.at
+    _hold_none(held, "unknown")
+
+
+def is_live(rows: Rows, team: str, app: str, stack: str) -> bool:
+    """Whether something is known to serve there."""
+    held = rows.app_stacks.find(team, app, stack)
+    return held is not None and held.status == "live"
 
 
 def _is_news(held: AppStackRow, live: Live | None, asked: int | None) -> bool:
@@ -42,6 +56,11 @@ def _release_of(rows: Rows, held: AppStackRow, live: Live) -> ReleaseRow | None:
         return None
     release = rows.releases.find(held.team, held.app_id, live.release)
     return release if release is not None and release.digest == digest_of(live.image) else None
+
+
+def _hold_none(held: AppStackRow, status: str) -> None:
+    held.status, held.generation = status, 0
+    held.image = held.digest = held.config_fingerprint = held.deployed_by = held.release = None
 
 
 def _hold(held: AppStackRow, live: Live, release: ReleaseRow | None) -> None:

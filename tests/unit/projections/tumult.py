@@ -114,8 +114,12 @@ def _work(chronicle: Chronicle, who: int, how: int) -> None:
 
 
 def _finish(chronicle: Chronicle, who: int, _: int) -> None:
-    """All goes well with a job that nobody has begun."""
-    idle = [job.request for job in chronicle.team.jobs.values() if job.place not in chronicle.team.grants]
+    """All goes well with a job that nobody works on; a script that has begun once is not begun again."""
+    idle = [
+        job.request
+        for job in chronicle.team.jobs.values()
+        if job.place not in chronicle.team.grants and not (job.kind == "postdeploy" and job.uncertain)
+    ]
     if idle:
         chronicle.work(idle[who % len(idle)])
 
