@@ -14,8 +14,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from ownstack_readmodel.model import READERS, WRITES, ReadModel
 
 BUSY_TIMEOUT_MS = 10_000
-CHECKPOINT_PAGES = 4_000
+CHECKPOINT_PAGES = 8_000
 """After so many pages in the log they go to the file: not too often, since whoever commits then waits for the disk."""
+
+CACHE_KIB = 32 * 1024
+"""Pages that a connection keeps: SQLite's own 2 MiB cost a quarter of the time of a promotion to 5,000 stacks."""
 
 
 def open_readmodel(url: str, write_lock: AbstractContextManager[object] | None = None) -> ReadModel:
@@ -47,6 +50,7 @@ def _set_up_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> 
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+    cursor.execute(f"PRAGMA cache_size={-CACHE_KIB}")
     cursor.close()
 
 

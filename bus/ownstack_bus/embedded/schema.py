@@ -14,6 +14,9 @@ from ownstack_bus.port import BusError
 
 VERSION = 1
 BUSY_TIMEOUT_S = 10.0
+CHECKPOINT_PAGES = 8_000
+"""So many pages gather in the write-ahead log before they go to the file: whoever commits then waits for the disk."""
+CACHE_KIB = 16 * 1024
 
 _TABLES = """
 CREATE TABLE bus_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -92,6 +95,8 @@ def connect(path: Path) -> sqlite3.Connection:
         try:
             (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
             connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA cache_size={-CACHE_KIB}")
         except BaseException:
             connection.close()
             raise
