@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import closing
 
+from ownstack.connect import connect_quickly
 from ownstack.exits import Failure
 from ownstack.profiles import choose, load, profiles_path
 
@@ -14,10 +15,8 @@ QUICK = 0.5
 
 def _names(path: str, field: str, incomplete: str, **query: object) -> list[str]:
     """Completion that fails is silent: an error would be written into the line that somebody types."""
-    from ownstack.client import Client  # noqa: PLC0415 - not every completion asks a server
-
     try:
-        with closing(Client(choose(os.environ), timeout=QUICK, patience=0)) as client:
+        with closing(connect_quickly(choose(os.environ), QUICK)) as client:
             found = [str(item[field]) for item in client.pages(path, limit=200, **query)]
     except Failure:
         return []

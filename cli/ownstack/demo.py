@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,6 @@ import orjson
 
 from ownstack.exits import Exit, Failure, Silent
 from ownstack.firststart import DEFAULT_TEAM
-from ownstack.main import main
 from ownstack.story import BROKEN, Place, Step, releasing, setting_up
 
 NEXT = (
@@ -44,8 +43,12 @@ def examples() -> Path:
 
 @dataclass
 class Demo:
-    """One telling. `data`: where all is kept; None: in a folder that is thrown away in the end."""
+    """One telling. `ownstack`: runs a command line, in this process, and returns its exit code.
 
+    data: where all is kept; None: in a folder that is thrown away in the end.
+    """
+
+    ownstack: Callable[[Sequence[str]], int]
     data: Path | None = None
     _root: Path = field(init=False)
     _right: bool = True
@@ -159,7 +162,7 @@ class Demo:
         if step.database is not None:
             set_database(self._home, step.database)
         _say(f"# {step.says}")
-        ended = self._ownstack(step.arguments)
+        ended = self._type(step.arguments)
         if ended != step.exit_code:
             self._wrong(f"It ended with {ended}, not with {step.exit_code}.")
         for place, version in step.answers.items():
@@ -181,10 +184,10 @@ class Demo:
         self._right = False
         _say(f"  WRONG: {what} The log of `ownstack up`:\n{self._log()}")
 
-    def _ownstack(self, arguments: Sequence[str]) -> int:
-        """Run a command as if it were typed; in this process, which saves the start of another one each time."""
+    def _type(self, arguments: Sequence[str]) -> int:
+        """As if it were typed; in this process, which saves the start of another one each time."""
         _say(f"$ ownstack {shlex.join(arguments)}")
-        ended = main(arguments)
+        ended = self.ownstack(arguments)
         if ended == Exit.INTERRUPTED:
             raise KeyboardInterrupt
         return ended

@@ -34,8 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: list[str]) -> int:
+    for word in given:
+        if not word.isprintable() and any("\ud800" <= sign <= "\udfff" for sign in word):
+            message = f"{word!a} is not written in UTF-8, as all that is said to a server is."
+            raise Failure("usage", message, hint="ownstack --help", exit_code=Exit.USAGE)
     try:
-        code = assemble()(given, prog_name="ownstack", standalone_mode=False)
+        code = assemble(main)(given, prog_name="ownstack", standalone_mode=False)
     except _CLICK_ERROR as error:
         raise _usage(error) from None
     return code if isinstance(code, int) else Exit.OK

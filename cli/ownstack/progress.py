@@ -70,6 +70,19 @@ class Progress:
             self.ended = True
         return row
 
+    def settle(self, view: Json) -> list[Row]:
+        """Take up how the rollout stands, once it has ended; returns the rows that no fact had brought there yet."""
+        self.ended = True
+        return [self.rows[stack["stack"]] for stack in view["stacks"] if self._settle(stack)]
+
+    def _settle(self, stack: Json) -> bool:
+        row = self.rows.setdefault(stack["stack"], Row(stack["stack"]))
+        if row.state in ENDED and (row.message or not stack["message"]):
+            return False
+        row.state, row.message = stack["state"], stack["message"]
+        row.began, row.since = stack["started_at"], stack["ended_at"]
+        return True
+
     def _move(self, kind: str, data: Json, at: int) -> Row | None:
         state = self._by_type.get(kind)
         stack = data.get("stack")

@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from ownstack.commands import assemble
 from ownstack.exits import Exit
+from ownstack.main import main as run
 
 TARGET = Path("docs/reference/cli.md")
 EVERYWHERE = ("--json", "--profile", "--help")
@@ -24,7 +25,7 @@ Every command has `--json` (one JSON document on standard output; with `--follow
 standard error), `--profile NAME` and `--help`. Commands that change something wait until it is done, unless
 `--no-wait`; sent again with the same `--id`, they happen once. `OWNSTACK_URL` and `OWNSTACK_TOKEN`, or
 `OWNSTACK_PROFILE`, choose the server; else the default profile of `$XDG_CONFIG_HOME/ownstack/profiles.toml` does.
-`NO_COLOR` is heeded.
+`NO_COLOR` is heeded. `ownstack --version` says which version this is.
 
 ## Exit codes
 
@@ -57,9 +58,8 @@ def main(arguments: list[str]) -> int:
 def rendered() -> str:
     """The reference as it is checked in."""
     codes = "".join(f"| {int(code)} | {meaning} |\n" for code, meaning in _MEANINGS.items())
-    return (
-        _HEAD + codes + "".join(_section(path, found) for path, found in _commands("ownstack", get_command(assemble())))
-    )
+    commands = _commands("ownstack", get_command(assemble(run)))
+    return _HEAD + codes + "".join(_section(path, found) for path, found in commands)
 
 
 def _commands(path: str, found: Any) -> Iterator[tuple[str, Any]]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ownstack.answers import Json
 from ownstack.exits import Exit, Failure, Silent
 from ownstack.output import fields, moment, span
-from ownstack.progress import LOOKING, REMOVING, STATES, of_jobs, of_rollout
+from ownstack.progress import LOOKING, REMOVING, STATES, Row, of_jobs, of_rollout
 from ownstack.session import Session
 from ownstack.watching import watch
 
@@ -40,8 +40,14 @@ def follow_rollout(session: Session, how: How, view: Json, app: str) -> None:
         return
     rollout = session.client.get(f"/rollouts/{view['rollout'] or view['id']}")
     kind = "promotion info " + rollout["id"] if rollout["kind"] == "promotion" else f"app info {app}"
-    watch(session, of_rollout(rollout), view["sequence"], f"ownstack {kind}")
-    ended = session.client.get(f"/rollouts/{rollout['id']}")
+    progress = of_rollout(rollout)
+    ended: Json = {}
+
+    def settled() -> list[Row]:
+        ended.update(session.client.get(f"/rollouts/{rollout['id']}"))
+        return progress.settle(ended)
+
+    watch(session, progress, view["sequence"], f"ownstack {kind}", settled)
     show_end(session, ended)
     session.output.document(ended)
     if ended["status"] != "succeeded":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 import typer
 
 from ownstack import completion
+from ownstack.connect import connect
 from ownstack.output import Output
 from ownstack.profiles import choose
 
@@ -36,9 +37,7 @@ class Session:
     def client(self) -> Client:
         """The client, made when it is first used. Raises Failure if it is not known whom to ask."""
         if self._client is None:
-            from ownstack.client import Client  # noqa: PLC0415 - takes half of the start; not all commands ask a server
-
-            self._client = Client(choose(os.environ, self.profile))
+            self._client = connect(choose(os.environ, self.profile))
         return self._client
 
     def close(self) -> None:

@@ -1,4 +1,7 @@
-"""Reads server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) from the bytes of a stream."""
+"""Reads server-sent events from the bytes of a stream.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
 
 from __future__ import annotations
 

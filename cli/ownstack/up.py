@@ -7,6 +7,7 @@ import errno
 import gc
 import logging
 import os
+import resource
 import socket
 import threading
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import DBAPIError
 
 from ownstack.exits import Failure
@@ -45,6 +47,10 @@ CATCHING_UP = 5.0
 """Seconds that the read model is given, at the end, to show what has happened. The next start goes on from there."""
 
 
+FILES = 65_536
+"""Open at once, if the system lets us; not more, since the programs of stacks may look at each that they could have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """data: the folder of the file, absolute. port 0: any that is free."""
@@ -64,6 +70,24 @@ class Rooms:
     vault: Vault
 
 
+def live(options: Options, ready: Callable[[Welcome], None], stopping: Callable[[], None]) -> bool:
+    """`run`, with as many files and connections open at once as this process may have."""
+    raise_file_limit()
+    return asyncio.run(run(options, ready, stopping))
+
+
+def raise_file_limit(wanted: int = FILES) -> None:
+    """Let this process have `wanted` files open, or as many as it may: each connection and each phase takes some."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft == resource.RLIM_INFINITY or soft >= most:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (OSError, ValueError) as error:  # some systems have a limit below the one that they tell
+        log.warning("no more than %d files can be open at once: %s", soft, error)
+
+
 async def run(options: Options, ready: Callable[[Welcome], None], stopping: Callable[[], None]) -> bool:
     """Run the house until a signal ends it. `ready` is told once requests are taken; `stopping`, at the first signal.
 
@@ -71,7 +95,7 @@ async def run(options: Options, ready: Callable[[Welcome], None], stopping: Call
     """
     settings = ApiSettings(host=options.host, port=options.port)
     async with AsyncExitStack() as stack:
-        rooms = await _open(options.data, stack)
+        rooms = await open_rooms(options.data, stack)
         listener = _listen(settings)
         stack.callback(listener.close)
         welcome = await prepare(rooms.bus, rooms.vault, options.team, _local(url_of(listener)))
@@ -117,15 +141,18 @@ async def _live(
     return await Supervisor(services, stopping).run(begin)
 
 
-async def _open(data: Path, stack: AsyncExitStack) -> Rooms:
+async def open_rooms(data: Path, stack: AsyncExitStack) -> Rooms:
+    """Open all that is in the folder `data`, made if need be; `stack` closes it. Raises Failure."""
     path = _folder(data) / FILE
+    url = _database(path)
+    _make_private(path)
     lock = threading.Lock()
     try:
         bus = await open_bus(f"sqlite:///{quote(str(path))}", write_lock=lock)
         stack.push_async_callback(bus.close)
-        readmodel = await asyncio.to_thread(open_readmodel, f"sqlite:///{path}", lock)
+        readmodel = await asyncio.to_thread(open_readmodel, url, lock)
         stack.callback(readmodel.close)
-        vault = await asyncio.to_thread(open_vault, f"sqlite:///{path}", lock)
+        vault = await asyncio.to_thread(open_vault, url, lock)
         stack.callback(vault.close)
     except BusError as error:
         raise Failure(error.code, str(error)) from error
@@ -138,10 +165,6 @@ async def _open(data: Path, stack: AsyncExitStack) -> Rooms:
 
 def _folder(data: Path) -> Path:
     """The folder, made if need be, for its owner only: the file holds the hashes of tokens."""
-    if "?" in str(data):
-        raise Failure(
-            "data-folder", f"{data} has a question mark in it, which SQLite's URLs can't say.", hint="--data DIR"
-        )
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -151,6 +174,29 @@ def _folder(data: Path) -> Path:
     if not os.access(data, os.W_OK | os.X_OK):
         raise Failure("data-folder", f"{data} can't be written to.", hint="Choose another: --data DIR")
     return data
+
+
+def _database(path: Path) -> str:
+    """The URL of the file for SQLAlchemy, whose versions differ in what they escape."""
+    url = URL.create("sqlite", database=str(path)).render_as_string()
+    if make_url(url).database != str(path):
+        raise Failure("data-folder", f"{path.parent} has signs in it that a URL can't say.", hint="--data DIR")
+    return url
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, if need be, for its owner only, whatever its folder is like; SQLite's own beside it are alike."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        why = "is a symbolic link" if error.errno == errno.ELOOP else f"can't be opened: {error.strerror}"
+        raise Failure("data-file", f"{path} {why}.", hint="Choose another folder: --data DIR") from None
+    try:
+        mode = os.fstat(descriptor).st_mode
+    finally:
+        os.close(descriptor)
+    if mode & 0o077:
+        log.warning("%s is open to others, with all that happened and the hashes of tokens: chmod 600 %s", path, path)
 
 
 def _listen(settings: ApiSettings) -> socket.socket:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from datetime import datetime
 
@@ -22,10 +22,13 @@ _STYLES = {"succeeded": "green", "unchanged": "green", "failed": "red", "expired
 _MARKS = {"succeeded": "✓", "unchanged": "✓", "failed": "✗", "expired": "✗", "cancelled": "–", "skipped": "–"}
 
 
-def watch(session: Session, progress: Progress, after: int, on_interrupt: str) -> None:
+def watch(
+    session: Session, progress: Progress, after: int, on_interrupt: str, settled: Callable[[], Iterable[Row]] = tuple
+) -> None:
     """Follow the team's facts after sequence `after` until `progress` has ended.
 
     on_interrupt: the command that shows how it goes on; said when Ctrl-C ends the watching (Silent, INTERRUPTED).
+    settled: brings the rows to their end, and returns those of which nothing has been shown.
     """
     output = session.output
     board = Board(progress)
@@ -33,6 +36,8 @@ def watch(session: Session, progress: Progress, after: int, on_interrupt: str) -
     try:
         with Live(board, console=output.out, refresh_per_second=8, transient=False) if output.live else nullcontext():
             _follow(session, progress, after)
+            for row in settled():
+                _tell(session, row)
     except KeyboardInterrupt:
         output.note(f"It goes on without you. To see how: {on_interrupt}")
         raise Silent(Exit.INTERRUPTED) from None
@@ -47,13 +52,16 @@ def _follow(session: Session, progress: Progress, after: int) -> None:
     for event in session.client.follow("/events", after=str(after)):
         fact = event.document()
         row = progress.apply(fact["type"], fact.get("data", {}), milliseconds(fact["time"]))
-        if row is not None and not session.output.live:
+        if row is not None:
             _tell(session, row)
         if progress.ended:
             return
 
 
 def _tell(session: Session, row: Row) -> None:
+    """A line per change, where rows can't be redrawn."""
+    if session.output.live:
+        return
     session.output.say(f"  {_MARKS.get(row.state, '·')} {row.stack}  {row.words}")
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import count
 
 from sqlalchemy import Engine, Row, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -102,16 +103,23 @@ class Vault:
 def ensure_first_token(vault: Vault, team: str, now: int, known: str | None = None) -> str | None:
     """Give whoever starts the house a token for `team`. `known`: the secret in their profile, if there is one.
 
-    Returns None if `known` is valid for the team; else the secret of a new token named `first`, in whose favour an
-    earlier `first` is revoked: it was lost, perhaps by a crash before it was written down.
+    Returns None if `known` is valid for the team; else the secret of a new token named `first`. An earlier `first` is
+    revoked in its favour if nothing is known: it was lost, perhaps by a crash before it was written down. A known one
+    that is not valid here is another house's, which shares the profile: somebody may still hold this one's `first`, so
+    the new one is named `first-2`, or as counting goes on.
     """
     found = vault.find(known) if known else None
     if found is not None and found.team == team:
         return None
-    for token in _valid_tokens(vault, team):
-        if token.name == FIRST_TOKEN_NAME:
-            vault.revoke(team, token.id, now)
-    return vault.add(team, FIRST_TOKEN_NAME, now).secret
+    valid = {token.name: token.id for token in _valid_tokens(vault, team)}
+    if known is None and FIRST_TOKEN_NAME in valid:
+        vault.revoke(team, valid.pop(FIRST_TOKEN_NAME), now)
+    return vault.add(team, next(name for name in _first_names() if name not in valid), now).secret
+
+
+def _first_names() -> Iterator[str]:
+    yield FIRST_TOKEN_NAME
+    yield from (f"{FIRST_TOKEN_NAME}-{number}" for number in count(2))
 
 
 def _valid_tokens(vault: Vault, team: str) -> Sequence[Token]:

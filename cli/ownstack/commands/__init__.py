@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
 import typer
 
 from ownstack.commands import (
@@ -19,8 +22,21 @@ from ownstack.commands import (
 )
 
 
-def assemble() -> typer.Typer:
-    """All commands."""
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - only here is it needed, and it is slow to load
+
+        typer.echo(f"ownstack {version('ownstack')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", help="Say which version this is.", callback=_say_version, is_eager=True)
+]
+
+
+def assemble(run: Callable[[Sequence[str]], int]) -> typer.Typer:
+    """All commands. run: runs a command line and returns its exit code, for those that show what others do."""
     root = typer.Typer(
         name="ownstack",
         help="Promote one app image from staging to production on many servers, safely.",
@@ -28,7 +44,9 @@ def assemble() -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
-    for module in (houses, logins, deploys, logs, history):
+    root.callback()(_root)
+    houses.register(root, run)
+    for module in (logins, deploys, logs, history):
         module.register(root)
     app = typer.Typer(help="Apps: what runs, on which stacks.", no_args_is_help=True)
     apps.register(app)
@@ -37,3 +55,7 @@ def assemble() -> typer.Typer:
     for name, group in (("stack", stacks), ("promotion", promotions), ("release", releases), ("token", tokens)):
         root.add_typer(group.group(), name=name)
     return root
+
+
+def _root(version: Version = False) -> None:
+    """Promote one app image from staging to production on many servers, safely."""

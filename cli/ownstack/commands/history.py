@@ -9,7 +9,7 @@ import typer
 
 from ownstack import completion
 from ownstack.commands.params import Follow, Limit
-from ownstack.output import moment, short
+from ownstack.output import moment, safe, short
 from ownstack.session import Session, command
 from ownstack.watching import milliseconds
 
@@ -54,8 +54,8 @@ def _tell(session: Session, event: dict[str, Any], *, lines: bool) -> None:
 
 
 def _brief(name: str, value: object) -> str:
-    """Of an image its name and the first digits of its digest."""
+    """Of an image its name and the first digits of its digest; all else on one line, whatever follows there."""
     if name != "image":
-        return str(value)
+        return safe(str(value))
     repository, _, digest = str(value).partition("@")
     return f"{repository}@{short(digest)}" if digest else repository

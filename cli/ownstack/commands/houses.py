@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -37,10 +36,10 @@ Keep = Annotated[
 ]
 
 
-def register(root: typer.Typer) -> None:
-    """Put the commands into `ownstack` itself."""
+def register(root: typer.Typer, run: Callable[[Sequence[str]], int]) -> None:
+    """Put the commands into `ownstack` itself. run: runs a command line; the demo types some."""
     command(root, "up")(up)
-    command(root, "demo")(demo)
+    command(root, "demo")(_demo(run))
 
 
 def up(
@@ -58,8 +57,7 @@ def up(
     options = house.Options((data or default_data()).absolute(), host, port, team)
     if host not in _LOOPBACK:
         session.output.note(f"Tokens travel unencrypted to {host}: put a proxy with TLS before it.")
-    ended_well = asyncio.run(house.run(options, _greet(session), _stopping(session)))
-    if not ended_well:
+    if not house.live(options, _greet(session), _stopping(session)):
         raise Silent(Exit.FAILED)
 
 
@@ -100,11 +98,14 @@ def _stopping(session: Session) -> Callable[[], None]:
     return lambda: session.output.note("Stopping: what runs is finished first. Once more to stop at once.")
 
 
-def demo(session: Session, data: Keep = None) -> None:
-    """The whole story on this machine: two apps, four stacks, a failure and a retry. Touches nothing of yours."""
-    _house()
-    from ownstack.demo import Demo  # noqa: PLC0415 - only here is it needed
+def _demo(run: Callable[[Sequence[str]], int]) -> Callable[[Session, Path | None], None]:
+    def demo(session: Session, data: Keep = None) -> None:
+        """The whole story on this machine: two apps, four stacks, a failure and a retry. Touches nothing of yours."""
+        _house()
+        from ownstack.demo import Demo  # noqa: PLC0415 - only here is it needed
 
-    must(not session.output.json, "The demo is for people: it has no --json.", "ownstack demo")
-    if not Demo(data).run():
-        raise Silent(Exit.FAILED)
+        must(not session.output.json, "The demo is for people: it has no --json.", "ownstack demo")
+        if not Demo(run, data).run():
+            raise Silent(Exit.FAILED)
+
+    return demo

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ownstack.client import Client
+from ownstack.connect import connect
 from ownstack.exits import Exit, Failure
 from ownstack.profiles import Profile, profiles_path, save
 from ownstack.session import Session, command
@@ -29,7 +29,7 @@ def login(session: Session, url: Url, name: Name = None) -> None:
     The token is asked for, or read from OWNSTACK_TOKEN or from standard input: it never stands on a command line.
     """
     secret = _secret()
-    with closing(Client(Profile("login", url, secret))) as client:
+    with closing(connect(Profile("login", url, secret))) as client:
         me = client.get("/me")
     profile = Profile(name or me["team"], url.rstrip("/"), secret, me["team"])
     path = profiles_path()

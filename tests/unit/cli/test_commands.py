@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -93,6 +94,27 @@ class TestAPromotion:
         assert "us-1  failed: No space." in ended.out
         assert "partially succeeded in 2.5s: It did not come to us-1." in ended.out
         assert "ownstack retry shop --stack us-1" in ended.err
+
+    def test_one_that_ended_before_anything_was_shown_still_says_why_on_every_stack(
+        self, fake: Fake, ownstack: Run
+    ) -> None:
+        failed = rollout("failed", states={"eu-1": "succeeded", "us-1": "failed"}, message="It did not come to us-1.")
+        failed["stacks"][1]["message"] = "No look:\n  no route."
+        fake.on("POST", "/apps/shop-staging/promotions", admitted("PromotionRequested", 10, "c1"))
+        fake.on("GET", "/rollouts/c1", ok(failed))
+        ended = ownstack("app", "pipeline", "promote", "shop-staging")
+        assert (ended.code, fake.to("/events")) == (1, [])
+        assert ended.out.splitlines()[1:] == [
+            "  ✓ eu-1  succeeded",
+            "  ✗ us-1  failed: No look: | no route.",
+            "failed in 2.5s: It did not come to us-1.",
+        ]
+
+    def test_a_stack_of_which_no_fact_told_the_end_is_told_of_in_the_end(self, fake: Fake, ownstack: Run) -> None:
+        facts = [*deployed("eu-1", 11), fact(14, "PromotionPartiallySucceeded", promotion="c1")]
+        self.promoted(fake, "partially-succeeded", *facts, states={"eu-1": "succeeded", "us-1": "failed"})
+        ended = ownstack("app", "pipeline", "promote", "shop-staging")
+        assert re.findall(r"(\S+)  (succeeded|failed)", ended.out) == [("eu-1", "succeeded"), ("us-1", "failed")]
 
     def test_facts_about_others_are_not_shown(self, fake: Fake, ownstack: Run) -> None:
         other = fact(11, "ReleaseTaskStarted", stack="ap-9", job="c2.ap-9.1")
@@ -186,6 +208,8 @@ def test_what_the_server_can_not_read_is_a_usage_error_that_says_where(fake: Fak
         ("up", "--port", "70000"),
         ("up", "--team", "Not A Team"),
         ("login",),
+        ("app", "create", "\udcff"),
+        ("deploy", "shop", "--image", "\udcff"),
     ],
 )
 def test_a_command_line_that_makes_no_sense_is_not_sent(fake: Fake, ownstack: Run, arguments: tuple[str, ...]) -> None:
@@ -193,6 +217,20 @@ def test_a_command_line_that_makes_no_sense_is_not_sent(fake: Fake, ownstack: Ru
     assert (plain.code, json.code, fake.asked) == (2, 2, [])
     assert plain.err.startswith("error: ")
     assert (json.out, json.error["code"]) == ("", "usage")
+
+
+def test_it_says_which_version_it_is(ownstack: Run) -> None:
+    ended = ownstack("--version")
+    assert (ended.code, ended.out, ended.err) == (0, f"ownstack {version('ownstack')}\n", "")
+
+
+def test_line_breaks_in_a_message_are_shown_alike_everywhere(fake: Fake, ownstack: Run) -> None:
+    said = "one\ntwo\n"
+    stack = {"stack": "us-1", "status": "nothing", "summary": "nothing deployed", "message": said, "live": None}
+    fake.on("GET", "/apps/shop", ok({**APP, "stacks": [stack]}))
+    fake.on("GET", "/history", page({"sequence": 9, "event": fact(9, "StackDeployFailed", message=said)}))
+    assert "one | two" in ownstack("app", "info", "shop").out
+    assert "message=one | two by" in ownstack("history").out
 
 
 def test_a_group_without_a_command_shows_its_help(ownstack: Run) -> None:

@@ -112,10 +112,26 @@ def test_whoever_stops_reading_ends_it_quietly(fake: Fake) -> None:
 
 
 def test_the_base_installation_starts_without_any_service(tmp_path: Path, run_alone: Callable[[str], str]) -> None:
-    loaded = run_alone("import ownstack.main; ownstack.main.assemble(); import sys; print(*sys.modules)").split()
+    code = "from ownstack.main import assemble, main; assemble(main); import sys; print(*sys.modules)"
+    loaded = run_alone(code).split()
     ours = {name.partition(".")[0] for name in loaded if name.startswith("ownstack")}
     assert ours <= {"ownstack", "ownstack_contracts"}
     assert not {"sqlalchemy", "fastapi", "uvicorn", "alembic", "pydantic_settings"} & set(loaded)
+
+
+def test_the_help_is_shown_without_what_speaks_to_a_server(run_alone: Callable[[str], str]) -> None:
+    shown = run_alone("from ownstack.main import main; main(['--help']); import sys; print(*sys.modules)")
+    assert not {"httpx", "click", "pygments", "asyncio", "importlib.metadata"} & set(shown.split())
+
+
+def test_a_server_is_asked_without_the_command_line_of_httpx(fake: Fake) -> None:
+    code = "from ownstack.main import main; main(['app', 'list']); import sys; print(*sys.modules)"
+    environment = {**os.environ, "OWNSTACK_URL": fake.url, "OWNSTACK_TOKEN": TOKEN}
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert [asked.path for asked in fake.asked] == ["/api/v1/apps"]
+    loaded = set(ended.stdout.split())
+    assert "httpx" in loaded
+    assert not {"click", "pygments", "pygments.lexers", "rich.progress"} & loaded
 
 
 @pytest.fixture

@@ -73,6 +73,16 @@ def test_jobs_end_when_each_has() -> None:
     assert (progress.ended, states(progress)) == (True, {"a": "succeeded", "b": "failed"})
 
 
+def test_a_row_that_ended_unseen_is_settled_and_one_that_was_seen_stays() -> None:
+    progress = of_rollout(rollout())
+    progress.apply("StackDeployFailed", job("eu-1", message="What it said."), 5)
+    view = rollout("failed", states={"eu-1": "failed", "us-1": "failed"})
+    view["stacks"][1] |= {"message": "Why.", "started_at": 1, "ended_at": 3}
+    assert [row.stack for row in progress.settle(view)] == ["us-1"]
+    assert [row.words for row in progress.rows.values()] == ["failed: What it said.", "failed: Why."]
+    assert progress.rows["us-1"] == Row("us-1", "failed", 3, 1, "Why.")
+
+
 def drawn(rows: list[Row], *, width: int = 80, height: int = 24) -> list[str]:
     progress = Progress("title", {row.stack: row for row in rows}, lambda _: True)
     file = io.StringIO()

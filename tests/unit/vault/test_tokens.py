@@ -147,11 +147,19 @@ def test_the_first_token_is_made_once_while_it_is_known(vault: Vault) -> None:
 
 def test_a_first_token_that_was_lost_is_replaced_and_worthless(vault: Vault) -> None:
     lost = ensure_first_token(vault, "acme", NOW)
-    found = ensure_first_token(vault, "acme", NOW + 1, known="own_of-another-server")
+    found = ensure_first_token(vault, "acme", NOW + 1)
     assert lost is not None
     assert found is not None
     assert vault.find(lost) is None
     assert vault.find(found) is not None
+    assert [token.name for token in vault.list("acme", 10)] == ["first", "first"]
+
+
+def test_a_token_of_another_house_in_the_profile_takes_nobody_elses_first_token_away(vault: Vault) -> None:
+    secrets = [ensure_first_token(vault, "acme", NOW)]
+    secrets += [ensure_first_token(vault, "acme", NOW + n, known="own_of-another-house") for n in (1, 2)]
+    found = [vault.find(secret) for secret in secrets if secret is not None]
+    assert [token.name for token in found if token is not None] == ["first", "first-2", "first-3"]
 
 
 def test_a_known_token_of_another_team_is_not_enough(vault: Vault) -> None:
