@@ -55,10 +55,7 @@ class Claimant:
         while True:
             self._say()
             again = self._clock() + self._every
-            while (left := again - self._clock()) > 0:
-                reply = await desk.answer(self._request.job.job, left)
-                if reply is None:
-                    break
+            while (reply := await desk.answer(self._request.job.job, again)) is not None:
                 if isinstance(reply.answer, JobClosed):
                     return None
                 if reply.answer.run == self._run:  # else it is an answer to an earlier run

@@ -61,9 +61,8 @@ class Desk:
         self._finished.append(record)
         return self._at_hand
 
-    async def answer(self, job: str, seconds: float) -> Reply | None:
-        """The next answer about this job; None: none came in time, or the key is not ours any more."""
-        until = self._clock() + seconds
+    async def answer(self, job: str, until: float) -> Reply | None:
+        """The next answer about this job; None: none came until then, or the key is not ours any more."""
         while (left := until - self._clock()) > 0 and (record := await self._inbox.get(left)) is not None:
             if (reply := self._sort(record)) is not None and reply.answer.job == job:
                 return reply

@@ -50,13 +50,13 @@ class Publisher:
         self._waiting = 0
         self._under_way: _Batch | None = None
 
-    def add(self, *records: Outgoing) -> asyncio.Event:
-        """Publish these soon. Returns what is set once they are durable."""
+    def add(self, record: Outgoing) -> asyncio.Event:
+        """Publish it soon. Returns what is set once it is durable."""
         if not self._batches or len(self._batches[-1].records) >= MOST_RECORDS:
             self._batches.append(_Batch())
         batch = self._batches[-1]
-        batch.records.extend(records)
-        size = sum(len(record.value) for record in records)
+        batch.records.append(record)
+        size = len(record.value)
         batch.size += size
         self._waiting += size
         self._wanted.set()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ownstack_bus.port import Outgoing
-from ownstack_contracts.envelope import Envelope, encode
+from ownstack_contracts.envelope import Envelope, attributes_of, canonical, encode
 from ownstack_contracts.jobs import Heartbeat, JobClaimed, RunReport
 from ownstack_contracts.logs import DeploymentLogged
 from ownstack_contracts.message import Report
@@ -16,17 +17,20 @@ from ownstack_deployer.publisher import Publisher
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What a report goes back to: the request, of a team."""
+    """What a report goes back to: the request, of a team. `attributes`: what all reports say of it."""
 
     team: str
-    request: str
-    correlationid: str | None
-    traceparent: str | None
+    attributes: Mapping[str, str]
 
     @classmethod
     def of(cls, team: str, envelope: Envelope) -> Cause:
         """The cause that the envelope of a request describes."""
-        return cls(team, envelope.id, envelope.correlationid, envelope.traceparent)
+        attributes = {"team": team, "causationid": envelope.id}
+        if envelope.correlationid is not None:
+            attributes["correlationid"] = envelope.correlationid
+        if envelope.traceparent is not None:
+            attributes["traceparent"] = envelope.traceparent
+        return cls(team, attributes)
 
 
 class Reporter:
@@ -52,15 +56,8 @@ class Reporter:
         await self._logs.room()
 
     def _written(self, report: Report, cause: Cause, name: str) -> bytes:
-        return encode(
-            report,
-            source=self._source,
-            id=name,
-            team=cause.team,
-            correlationid=cause.correlationid,
-            causationid=cause.request,
-            traceparent=cause.traceparent,
-        )
+        # As `encode` does; but most of what reports of a run say is the same, so it is put together once.
+        return canonical({**attributes_of(report), **cause.attributes, "source": self._source, "id": name})
 
 
 class Voice:

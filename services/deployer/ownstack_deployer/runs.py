@@ -6,11 +6,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from ownstack_contracts.jobs import JobGranted, LeaseReturned, Live, RunReport
 from ownstack_deployer.clock import Clock
 from ownstack_deployer.drivers.port import Driver, Job, Log, Phase, PhaseFailed, Place
-from ownstack_deployer.joblog import JobLog
+from ownstack_deployer.joblog import JobLog, PhaseLog
 from ownstack_deployer.leases import Lease
 from ownstack_deployer.reporter import Voice
 
@@ -23,6 +24,7 @@ LOOK_AGAIN = (1.0, 4.0, 15.0)
 """Seconds until an uncertain run looks again when the stack could not be looked at: a machine that comes back to life
 brings up its network and its deployer at once."""
 
+T = TypeVar("T")
 Act = Callable[[Log], Awaitable[None]]
 
 
@@ -84,14 +86,8 @@ class Run:
             return None
 
     async def _look(self, place: Place, until: float) -> Live | None:
-        live: list[Live | None] = []
-
-        async def act(log: Log) -> None:
-            live.append(await place.look(log, until))
-
-        if failure := await self._attempt("look", act):
-            raise failure
-        return live[0]
+        log = self.log.phase("look")
+        return await self._attempt("look", log, place.look(log, until))
 
     async def phase(self, name: Phase, act: Act, started: type[RunReport] | None) -> None:
         """Run a phase, unless it has an outcome already. It is durable that it begins before it does.
@@ -104,9 +100,14 @@ class Run:
             if started is not None:
                 await self.say_durably(self.report(started))
                 self._may_go_on()  # that may have taken a while
-            self.outcomes.ended[name] = await self._attempt(name, act)
-        if failure := self.outcomes.ended[name]:
-            raise failure
+            log = self.log.phase(name)
+            try:
+                await self._attempt(name, log, act(log))
+                self.outcomes.ended[name] = None
+            except PhaseFailed as failure:
+                self.outcomes.ended[name] = failure
+        if outcome := self.outcomes.ended[name]:
+            raise outcome
 
     async def say_durably(self, report: RunReport) -> None:
         """Say it, and wait until it is durable: it is a sign of life. An instant run goes on at once."""
@@ -126,18 +127,17 @@ class Run:
                 "The running deadline has passed: nothing more is begun. Try again, with a longer deadline if need be.",
             )
 
-    async def _attempt(self, name: Phase, act: Act) -> PhaseFailed | None:
-        log = self.log.phase(name)
+    async def _attempt(self, name: Phase, log: PhaseLog, act: Awaitable[T]) -> T:
+        """What the driver answers. Raises PhaseFailed, and nothing else that goes wrong in the driver."""
         try:
-            await act(log)
-        except PhaseFailed as failure:
-            return failure
+            return await act
+        except PhaseFailed:
+            raise
         except Exception as error:
             logger.exception("the driver of %s failed in %s", self.job.place, name)
-            return PhaseFailed("driver-error", f"The driver failed: {error!r}. See the log of the deployer.")
+            raise PhaseFailed("driver-error", f"The driver failed: {error!r}. See the log of the deployer.") from error
         finally:
             await log.close()
-        return None
 
     async def end(self, final: RunReport) -> bool:
         """Say how the job ended. Returns whether that is sure to be admitted: the lease held when it was on the bus."""

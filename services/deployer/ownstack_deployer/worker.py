@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import uuid
-from collections.abc import AsyncIterator, Callable
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ownstack_bus.port import Inbox, Outgoing
@@ -20,10 +20,12 @@ from ownstack_deployer.reporter import Reporter, Voice
 from ownstack_deployer.runs import Outcomes, Run
 from ownstack_deployer.settings import Settings
 
+_NO_BOUND = contextlib.nullcontext()
+
 
 def new_run() -> str:
     """The id of a run."""
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)
 
 
 @dataclass(slots=True)
@@ -56,7 +58,8 @@ class Worker:
         await self._end_of_earlier_run(request)
         driver = self.drivers[request.job.driver]
         outcomes = Outcomes()
-        async with _slot(driver):
+        # Claimed once it can be worked on: its running deadline is not to run while it waits its turn.
+        async with driver.slots or _NO_BOUND:
             while (granted := await self._claim(desk, request)) is not None:
                 if await self._carry_out(self._run(request, driver, granted, outcomes)):
                     return
@@ -99,13 +102,3 @@ class Worker:
     async def _kept_alive(self, run: Run) -> bool:
         with self.heartbeats.keep(run.lease):
             return await carry_out(run)
-
-
-@contextlib.asynccontextmanager
-async def _slot(driver: Driver) -> AsyncIterator[None]:
-    """A job is claimed once it can be worked on, so that its running deadline does not run while it waits its turn."""
-    if driver.slots is None:
-        yield
-        return
-    async with driver.slots:
-        yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.unit.deployer.scene import FakeBus, FakeClock, FakeDriver, FakeInbox, deploy, idle, until
@@ -71,7 +72,7 @@ class WorkingBus(FakeBus):
 class House:
     """A deployer that runs."""
 
-    def __init__(self, **settings: float) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.bus = WorkingBus()
         self.driver = FakeDriver()
         self.deployer = Deployer(
