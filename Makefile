@@ -38,6 +38,7 @@ check: $(READY) ## lint, form, boundaries, types, generated files fresh
 	$(RUN) mypy tools/*.py
 	$(RUN) python -m ownstack_contracts.generate --check
 	$(RUN) python -m ownstack_api.generate --check
+	$(RUN) python -m ownstack.reference --check
 	$(UV) lock --check
 
 extras: $(READY) ## build the wheel; install each extra alone and import its main
@@ -53,9 +54,10 @@ fmt: $(READY) ## mend form and lint where that can be done by itself
 	$(RUN) ruff check --fix --exit-zero
 	$(RUN) ruff format
 
-generate: $(READY) ## write the schemas, AsyncAPI and OpenAPI anew
+generate: $(READY) ## write the schemas, AsyncAPI, OpenAPI and references anew
 	$(RUN) python -m ownstack_contracts.generate
 	$(RUN) python -m ownstack_api.generate
+	$(RUN) python -m ownstack.reference
 
 clean: ## remove what was made here, .venv and .tools too
 	rm -rf .venv .tools build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

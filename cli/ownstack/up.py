@@ -105,6 +105,13 @@ async def run(options: Options, ready: Callable[[Welcome], None], stopping: Call
             raise _explained(failed) from failed
 
 
+def settle_collector() -> None:
+    """What is there now stays, and need not be looked through again; what comes, less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+
+
 async def _live(
     rooms: Rooms,
     settings: ApiSettings,
@@ -133,9 +140,7 @@ async def _live(
 
     async def begin() -> None:
         await listening.wait()
-        gc.collect()
-        gc.freeze()  # what is there now stays: it need not be looked through again
-        gc.set_threshold(*GC_THRESHOLDS)
+        settle_collector()
         ready()
 
     return await Supervisor(services, stopping).run(begin)

@@ -16,6 +16,7 @@ from ownstack_projections.main import Projections
 from ownstack_projections.main import Settings as ProjectionsSettings
 from sqlalchemy import Connection, select
 
+from ownstack.up import settle_collector
 from ownstack_bus.connect import open_bus
 from ownstack_bus.port import Bus, Outgoing
 from ownstack_contracts.apps import AppCreated
@@ -118,6 +119,7 @@ async def open_house(folder: Path) -> AsyncIterator[House]:
         Projections(bus, readmodel, ProjectionsSettings()).run(),
     )
     tasks = [asyncio.create_task(service) for service in services]
+    settle_collector()
     try:
         yield House(bus, readmodel)
     finally:
