@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -13,10 +13,11 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from ownstack_api.problems import Problem, invalid, respond
+from ownstack_api.refusals import Refusals
 from ownstack_bus.port import BusError
 from ownstack_readmodel import CursorInvalid
 
-log = logging.getLogger(__name__)
+Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 def install(app: FastAPI) -> None:
@@ -24,9 +25,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(BusError, _bus)
+    app.add_exception_handler(BusError, _bus(Refusals("the bus")))
     app.add_exception_handler(CursorInvalid, _cursor)
-    app.add_exception_handler(DBAPIError, _database)
+    app.add_exception_handler(DBAPIError, _database(Refusals("the database")))
     app.add_exception_handler(Exception, _internal)
 
 
@@ -49,15 +50,22 @@ async def _http(request: Request, error: Exception) -> Response:
     return respond(Problem(error.status_code, "http-error", HTTPStatus(error.status_code).phrase))
 
 
-async def _bus(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, BusError)
-    log.error("the bus refused: %s: %s", error.code, error)
-    return respond(_unavailable("bus-unavailable", "The bus takes nothing at the moment."))
+def _bus(refusals: Refusals) -> Handler:
+    async def handle(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, BusError)
+        refusals.note(error.code, error)
+        return respond(_unavailable("bus-unavailable", "The bus takes nothing at the moment."))
+
+    return handle
 
 
-async def _database(_request: Request, error: Exception) -> Response:
-    log.error("the database refused", exc_info=error)
-    return respond(_unavailable("database-unavailable", "The database does not answer at the moment."))
+def _database(refusals: Refusals) -> Handler:
+    async def handle(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, DBAPIError)
+        refusals.note(getattr(error.orig, "sqlite_errorname", type(error.orig).__name__), error)
+        return respond(_unavailable("database-unavailable", "The database does not answer at the moment."))
+
+    return handle
 
 
 def _unavailable(code: str, detail: str) -> Problem:

@@ -10,6 +10,7 @@ from collections.abc import Generator
 import uvicorn
 from fastapi import FastAPI
 
+from ownstack_api.connections import prompt_within
 from ownstack_api.parts import Parts
 from ownstack_api.settings import Settings
 
@@ -43,7 +44,7 @@ async def serve(app: FastAPI, settings: Settings, ready: asyncio.Event, listener
     """
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=prompt_within(settings.header_timeout),
         ws="none",
         lifespan="off",
         log_config=None,

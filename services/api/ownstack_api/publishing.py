@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from ownstack_api.auth import Who
 from ownstack_api.parts import Parts
 from ownstack_api.problems import Problem
-from ownstack_api.recent import Proposal
+from ownstack_api.recent import Proposal, fingerprint
 from ownstack_bus.port import Outgoing
 from ownstack_contracts.envelope import Unreadable, attributes_of, canonical, decode, encode
 from ownstack_contracts.message import Command
@@ -74,7 +74,7 @@ async def propose(parts: Parts, who: Who, command: Command, keys: Keys) -> Comma
     With a key that was used before, nothing is published: what became of the first is returned. Raises Problem (422 if
     the key was used for something else, 413 if the command is too large for the bus) and BusError.
     """
-    content = canonical(_content(command))
+    content = fingerprint(canonical(_content(command)))
     if keys.id is not None and (known := await _repeated(parts, who.team, keys.id, content)):
         return known
     proposal = _publish(parts, who, command, content, keys)
@@ -116,14 +116,14 @@ async def _repeated(parts: Parts, team: str, command_id: str, content: bytes) ->
 
 
 async def _content_of(parts: Parts, team: str, view: CommandView) -> bytes | None:
-    """The content of a decided command, from the fact that answered it; None: it is not known any more."""
+    """The fingerprint of a decided command, from the fact that answered it; None: it is not known any more."""
     if view.sequence is None:
         return None
     facts = await parts.readmodel.facts_after(team, view.sequence - 1, 1)
     data = orjson.loads(facts[0].record)["data"] if facts else None
     if view.status == "rejected" and data is not None:
         data = data.get("data")
-    return None if data is None else canonical([view.type, data])
+    return None if data is None else fingerprint(canonical([view.type, data]))
 
 
 def _content(command: Command) -> list[object]:

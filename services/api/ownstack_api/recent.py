@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 
 KEPT = 10_000
 
 
+def fingerprint(content: bytes) -> bytes:
+    """Stands for the content of a command, which may be large: two have the same one only if they are the same."""
+    return hashlib.sha256(content).digest()
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A command that was, or is being, published. `content`: its data in canonical form; `at`: ms since the epoch.
+    """A command that was, or is being, published. `content`: as `fingerprint` has it; `at`: ms since the epoch.
 
     written: done once the command is durable on the bus, or failed with what the bus said.
     """

@@ -11,6 +11,7 @@ from ownstack_contracts.topics import MAX_RECORD_BYTES
 class Settings(BaseSettings):
     """host and port to listen on (port 0: any that is free); what a caller may at most ask for; times in seconds.
 
+    header_timeout: a connection whose first request is not there by then is closed.
     ready_lag: how many facts the read model may be behind the history for `/readyz` to say yes.
     """
 
@@ -21,5 +22,6 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=MAX_RECORD_BYTES, ge=1_024)
     streams_per_token: int = Field(default=100, ge=1)
     heartbeat: float = Field(default=15.0, gt=0)
+    header_timeout: float = Field(default=10.0, gt=0)
     ready_lag: int = Field(default=10_000, ge=0)
     shutdown_grace: int = Field(default=5, ge=1)

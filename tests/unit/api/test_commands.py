@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from dataclasses import fields
 from typing import Any
 
 import httpx
@@ -196,6 +198,18 @@ async def test_what_the_bus_did_not_take_is_said_and_can_be_sent_again(house: Ho
     house.bus.failure = None
     assert (await destroy(house, "k-1")).status_code == 202
     assert len(house.bus.published) == 1
+
+
+async def test_of_what_was_published_little_is_remembered(house: House) -> None:
+    body = {"name": "shop", "stacks": [f"stack-{number}" for number in range(1_000)]}
+    assert (await house.client.post("/api/v1/apps", json=body, headers={"Idempotency-Key": "k"})).status_code == 202
+    remembered = house.parts.recent.find(TEAM, "k")
+    assert remembered is not None
+    assert max(sys.getsizeof(getattr(remembered, field.name)) for field in fields(remembered)) < 1_000
+    assert (await house.client.post("/api/v1/apps", json=body, headers={"Idempotency-Key": "k"})).status_code == 202
+    body["stacks"] = ["another", *body["stacks"][1:]]
+    other = await house.client.post("/api/v1/apps", json=body, headers={"Idempotency-Key": "k"})
+    assert problem_of(other) == (422, "idempotency-key-reused")
 
 
 async def test_who_waits_gets_the_admitted_command(house: House) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
+from collections.abc import AsyncIterator
 
 import pytest
+from tests.unit.api.house import House
 
-from ownstack_api.main import listen, url_of
+from ownstack_api.main import listen, serve, url_of
 from ownstack_api.settings import Settings
 
 
@@ -34,3 +37,38 @@ def test_answers_do_not_wait_for_acknowledgements() -> None:
         connection, _ = listener.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.fixture
+async def address(house: House) -> AsyncIterator[tuple[str, int]]:
+    """Where the house listens; it waits for a first request only for a moment."""
+    settings = Settings(port=0, header_timeout=0.05)
+    ready = asyncio.Event()
+    with listen(settings) as listener:
+        serving = asyncio.create_task(serve(house.app, settings, ready, listener))
+        await ready.wait()
+        yield listener.getsockname()
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+async def test_who_does_not_get_to_the_end_of_a_first_request_is_not_waited_for(
+    address: tuple[str, int], said: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(said)
+    assert await reader.read() == b""
+    writer.close()
+
+
+async def test_who_has_asked_once_may_wait(address: tuple[str, int]) -> None:
+    asking, told = await asyncio.open_connection(*address)
+    told.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert await asking.readline() == b"HTTP/1.1 200 OK\r\n"
+    silent, nothing = await asyncio.open_connection(*address)
+    assert await silent.read() == b""  # so the time is over, and that of the other one was before
+    told.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert b"HTTP/1.1 200 OK" in await asking.read()
+    told.close()
+    nothing.close()
