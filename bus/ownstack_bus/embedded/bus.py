@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from ownstack_bus.embedded.ledger import Clock, Ledger, wall_clock
+from ownstack_bus.embedded.clocks import Clock, Times, wall_clock
+from ownstack_bus.embedded.ledger import Ledger
 from ownstack_bus.embedded.log import Log, Logs
 from ownstack_bus.embedded.owner import FileOwner
 from ownstack_bus.embedded.processing import Surroundings, process
@@ -36,7 +37,7 @@ class EmbeddedBus:
     """See ownstack_bus.port.Bus. Belongs to the event loop that it was opened on."""
 
     def __init__(
-        self, owner: FileOwner, logs: Logs, writer: Writer, reader: Reader, retention: Retention, clock: Clock
+        self, owner: FileOwner, logs: Logs, writer: Writer, reader: Reader, retention: Retention, times: Times
     ) -> None:
         """Use `open`."""
         self._owner = owner
@@ -44,7 +45,7 @@ class EmbeddedBus:
         self._writer = writer
         self._reader = reader
         self._retention = retention
-        self._clock = clock
+        self._times = times
         self._consumers: set[str] = set()
         self._closed = False
 
@@ -58,12 +59,14 @@ class EmbeddedBus:
         topics: Mapping[str, Topic] = TOPICS,
         window_bytes: int = WINDOW_BYTES,
         clock: Clock = wall_clock,
+        ticks: Clock | None = None,
     ) -> EmbeddedBus:
         """Open, or create, the bus in the file at `path`; it belongs to this process until `close`.
 
         partitions: of every topic, fixed when the file is made. write_lock: held during every write; whoever writes to
         the same file shares it (None: nobody else does). window_bytes: of recent records kept in memory. clock: append
-        times, in ms since the epoch.
+        times, in ms since the epoch. ticks: a clock that nobody sets, in ms, by which they go on while `clock` is put
+        back.
         Raises BusError: `bus-in-use`, `bus-not-writable`, `bus-not-a-database`, `bus-corrupt`, `bus-schema-newer`,
         `bus-partitions-changed`, `disk-full`.
         """
@@ -76,8 +79,9 @@ class EmbeddedBus:
             owner.release()
             raise
         logs = Logs(states, partitions, window_bytes)
-        writer = Writer(path, connection, Ledger(connection, states, clock), logs, lock)
-        return cls(owner, logs, writer, reader, Retention(writer, logs, topics, clock), clock)
+        times = Times(states, partitions, clock, ticks)
+        writer = Writer(path, connection, Ledger(connection, states, times), logs, lock)
+        return cls(owner, logs, writer, reader, Retention(writer, logs, topics, clock), times)
 
     async def partitions(self, topic: str) -> int:
         """See Bus."""
@@ -107,7 +111,7 @@ class EmbeddedBus:
                 self._logs,
                 self._routed,
                 self.read,
-                self._clock,
+                self._times,
                 consumer,
                 inputs,
                 history,

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ownstack_bus.embedded import segments
+from ownstack_bus.embedded.clocks import Times
 from ownstack_bus.embedded.log import Log
 from ownstack_bus.embedded.progress import Progress
 from ownstack_bus.embedded.schema import LogState
 from ownstack_bus.port import BusError, Outgoing, Record
-
-Clock = Callable[[], int]
 
 _Values = tuple[int, int, int, int, int, bytes, str]
 _SEGMENT, _PROGRESS = 1, 2
@@ -26,11 +24,6 @@ _INSERT = {
     for power in range(_MAX_ROWS.bit_length())
 }
 """By number of rows. Few different statements, so all stay prepared; the rows that are too many are _NOTHING."""
-
-
-def wall_clock() -> int:
-    """Now, in ms since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 class Fence:
@@ -64,17 +57,17 @@ class Commit:
 
     rows: list[_Values] = field(default_factory=list)
     appended: list[tuple[Log, list[Record]]] = field(default_factory=list)
-    ends: dict[int, tuple[int, int]] = field(default_factory=dict)
+    ends: dict[int, int] = field(default_factory=dict)
 
 
 class Ledger:
     """The writing connection, and how every log and consumer stands. The writer's thread's own."""
 
-    def __init__(self, connection: sqlite3.Connection, states: Iterable[LogState], clock: Clock) -> None:
+    def __init__(self, connection: sqlite3.Connection, states: Iterable[LogState], times: Times) -> None:
         self._connection = connection
-        self._clock = clock
+        self._times = times
         states = list(states)
-        self._ends = {state.id: (state.end, state.timestamp) for state in states}
+        self._ends = {state.id: state.end for state in states}
         self._starts = {state.id: state.start for state in states}
         self._progress: dict[tuple[str, int], Progress] = {}
 
@@ -119,12 +112,13 @@ class Ledger:
         for submission in submissions:
             for log, outgoing in submission.appends.items():
                 appends.setdefault(log, []).extend(outgoing)
-        now = self._clock()
+        stamps = {
+            partition: self._times.of(partition).stamp() for partition in {log.place.partition for log in appends}
+        }
         for log, outgoing in appends.items():
-            end, last = self._ends[log.id]
-            timestamp = max(now, last)
-            records = segments.placed(log.place, end, timestamp, outgoing)
-            commit.ends[log.id] = (end + len(records), timestamp)
+            end = self._ends[log.id]
+            records = segments.placed(log.place, end, stamps[log.place.partition], outgoing)
+            commit.ends[log.id] = end + len(records)
             commit.appended.append((log, records))
             for run in segments.cut(records):
                 commit.rows.append((_SEGMENT, *segments.encode(log.id, run), ""))

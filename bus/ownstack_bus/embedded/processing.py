@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from ownstack_bus.embedded.clocks import Times
 from ownstack_bus.embedded.inputs import Inputs
-from ownstack_bus.embedded.ledger import Clock, Fence
+from ownstack_bus.embedded.ledger import Fence
 from ownstack_bus.embedded.log import Log, Logs
 from ownstack_bus.embedded.reader import Reader
 from ownstack_bus.embedded.writer import Writer
@@ -22,6 +23,9 @@ T = TypeVar("T")
 
 MAX_OUTGOING = 10_000
 """A transaction is cut, between inputs, once it holds more than this."""
+
+SLICE = 16
+"""So many inputs are decided before what they make is counted, and before others on the event loop get a turn."""
 
 MAX_FAILURES = 5
 """So many times in a row one input may fail."""
@@ -41,7 +45,7 @@ class Surroundings:
     logs: Logs
     route: Callable[[Sequence[Outgoing]], dict[Log, list[Outgoing]]]
     read: Callable[[str, int], AsyncIterator[Record]]
-    clock: Clock
+    times: Times
     consumer: str
     inputs: Sequence[str]
     history: str
@@ -78,6 +82,7 @@ class _Owner:
         self._around = around
         self.partition = partition
         self._inputs = Inputs(around.reader, [around.logs.at(topic, partition) for topic in around.inputs])
+        self._time = around.times.of(partition)
         self._fence = Fence()
         self._in_flight: asyncio.Future[None] | None = None
         self._woken = 0
@@ -158,19 +163,22 @@ class _Owner:
                 await inputs.wait(self._until_due(processor))
 
     async def _handle(self, processor: Processor, batch: Sequence[Record]) -> None:
-        made = _trying(batch, lambda: _one_each(batch, processor.handle(batch)))
         outgoing: list[Outgoing] = []
-        for record, of_record in zip(batch, made, strict=True):
-            outgoing += of_record
-            self._inputs.passed(record)
-            if len(outgoing) > MAX_OUTGOING:
-                await self._commit(_trying(batch, partial(self._around.route, outgoing)))
-                outgoing = []
+        for first in range(0, len(batch), SLICE):
+            if first:
+                await asyncio.sleep(0)
+            inputs = batch[first : first + SLICE]
+            for record, made in zip(inputs, _decided(processor, inputs), strict=True):
+                outgoing += made
+                self._inputs.passed(record)
+                if len(outgoing) > MAX_OUTGOING:
+                    await self._commit(_trying(batch, partial(self._around.route, outgoing)))
+                    outgoing = []
         await self._commit(_trying(batch, partial(self._around.route, outgoing)))
 
     async def _wake(self, processor: Processor) -> None:
         due = _trying((), processor.wake_at)
-        now = self._around.clock()
+        now = self._time.now()
         if due is None or due > now or now <= self._woken:
             return
         self._woken = now
@@ -183,7 +191,7 @@ class _Owner:
     def _until_due(self, processor: Processor) -> float | None:
         """Seconds until `wake` is due; None: it isn't."""
         due = _trying((), processor.wake_at)
-        return None if due is None else (max(due, self._woken + 1) - self._around.clock()) / 1000
+        return None if due is None else (max(due, self._woken + 1) - self._time.now()) / 1000
 
     async def _commit(self, routed: dict[Log, list[Outgoing]]) -> None:
         """Hand over a commit, and wait for the one before: the next batch is handled while this one is under way."""
@@ -250,6 +258,14 @@ def _trying(batch: Sequence[Record], call: Callable[[], T]) -> T:
         return call()
     except Exception as error:
         raise _ProcessorFailed(batch) from error
+
+
+def _decided(processor: Processor, inputs: Sequence[Record]) -> Sequence[Sequence[Outgoing]]:
+    """What the processor makes of each.
+
+    Raises _ProcessorFailed.
+    """
+    return _trying(inputs, lambda: _one_each(inputs, processor.handle(inputs)))
 
 
 def _one_each(batch: Sequence[Record], made: Sequence[Sequence[Outgoing]]) -> Sequence[Sequence[Outgoing]]:

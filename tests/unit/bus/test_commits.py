@@ -99,6 +99,55 @@ async def test_a_transaction_is_cut_when_it_becomes_long(bus: EmbeddedBus, disk:
     assert max(disk.written) < 30_000_000
 
 
+async def test_of_many_inputs_few_are_decided_before_others_get_a_turn(bus: EmbeddedBus) -> None:
+    class Long(Echo):
+        def handle(self, batch: Sequence[Record]) -> Sequence[Sequence[Outgoing]]:
+            decided.append(len(batch))
+            if len(decided) == 1:
+                asyncio.get_running_loop().call_soon(lambda: turns.append(sum(decided)))
+            return super().handle(batch)
+
+    decided: list[int] = []
+    turns: list[int] = []
+    await bus.publish(numbered(COMMANDS.name, "acme", 200))
+    async with running(bus.process("promoter", [COMMANDS.name], HISTORY.name, Long)):
+        assert values(await until(bus, HISTORY.name, 0, 200)) == [str(i) for i in range(200)]
+    assert sum(decided) == 200
+    assert max(decided) == processing.SLICE
+    assert turns == [processing.SLICE]
+
+
+async def test_what_was_decided_before_an_input_that_failed_is_written_once(bus: EmbeddedBus) -> None:
+    class Failing(Echo):
+        def handle(self, batch: Sequence[Record]) -> Sequence[Sequence[Outgoing]]:
+            if not failed and any(record.value == b"150" for record in batch):
+                failed.append(len(batch))
+                raise ValueError("of the test")
+            return super().handle(batch)
+
+    failed: list[int] = []
+    await bus.publish(numbered(COMMANDS.name, "acme", 200))
+    async with running(bus.process("promoter", [COMMANDS.name], HISTORY.name, Failing)):
+        await until(bus, HISTORY.name, 0, 200)
+        await bus.publish(numbered(COMMANDS.name, "acme", 1, first=200))
+        await until(bus, HISTORY.name, 0, 201)
+    assert values(await everything(bus, HISTORY.name)) == [str(i) for i in range(201)]
+    assert failed == [processing.SLICE]
+
+
+async def test_what_few_inputs_make_is_committed_before_more_are_decided(bus: EmbeddedBus, disk: Disk) -> None:
+    class Many(Echo):
+        def handle(self, batch: Sequence[Record]) -> Sequence[Sequence[Outgoing]]:
+            written.append(len(disk.written))
+            return [[Outgoing(HISTORY.name, "acme", b"")] * 1_000 for _ in batch]
+
+    written: list[int] = []
+    await bus.publish(numbered(COMMANDS.name, "acme", 200))
+    async with running(bus.process("promoter", [COMMANDS.name], HISTORY.name, Many)):
+        await until(bus, HISTORY.name, 0, 200_000)
+    assert written[-1] - written[0] > 10
+
+
 async def test_a_commit_that_failed_leaves_no_trace(bus: EmbeddedBus, disk: Disk) -> None:
     await bus.publish(numbered(HISTORY.name, "acme", 3))
     disk.refuses = lambda: True

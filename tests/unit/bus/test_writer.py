@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ownstack_bus.embedded.ledger import Fence, Ledger, wall_clock
+from ownstack_bus.embedded.clocks import Times, wall_clock
+from ownstack_bus.embedded.ledger import Fence, Ledger
 from ownstack_bus.embedded.log import Logs
 from ownstack_bus.embedded.schema import connect, prepare
 from ownstack_bus.embedded.writer import Writer
@@ -27,7 +28,8 @@ class House:
         states = prepare(self.connection, path, [HISTORY.name], 1)
         self.logs = Logs(states, 1, 1_000_000)
         self.log = self.logs.at(HISTORY.name, 0)
-        self.writer = Writer(path, self.connection, Ledger(self.connection, states, wall_clock), self.logs, self.lock)
+        ledger = Ledger(self.connection, states, Times(states, 1, wall_clock))
+        self.writer = Writer(path, self.connection, ledger, self.logs, self.lock)
 
     def append(self, value: bytes, fence: Fence | None = None) -> asyncio.Future[None]:
         return self.writer.commit({self.log: [Outgoing(HISTORY.name, "acme", value)]}, fence=fence)
