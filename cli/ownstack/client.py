@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 import sys
 import time
 import uuid
@@ -61,12 +62,14 @@ class Client:
         self._patience = patience
         self._reached = False
         token = {"Authorization": f"Bearer {profile.token}"} if profile.token else {}
+        here = _LOOPBACK.fullmatch(address.hostname) is not None
         self._http = httpx.Client(
             base_url=profile.url.rstrip("/"),
             headers={"Accept": "application/json", "User-Agent": "ownstack", **token},
             timeout=httpx.Timeout(timeout, connect=min(timeout, 5.0)),
             transport=transport,
-            trust_env=not _LOOPBACK.fullmatch(address.hostname),  # a proxy can't reach this machine's own loopback
+            trust_env=not here,  # a proxy can't reach this machine's own loopback
+            verify=_nobody() if here and address.scheme == "http" else True,
         )
 
     def close(self) -> None:
@@ -185,6 +188,11 @@ class Client:
             hint="Is it running (`ownstack up`)? `ownstack login URL` changes which server is asked.",
             exit_code=Exit.UNAVAILABLE,
         )
+
+
+def _nobody() -> ssl.SSLContext:
+    """Trusts no certificate. Where none is met, as without TLS and proxy, reading all that are trusted is lost time."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _given(query: Mapping[str, object]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
@@ -139,6 +140,19 @@ def test_what_is_no_url_is_a_usage_error(url: str) -> None:
     with pytest.raises(Failure) as found:
         Client(Profile("x", url, None))
     assert (found.value.code, found.value.exit_code) == ("server-url", Exit.USAGE)
+
+
+@pytest.mark.parametrize(
+    ("url", "loads"), [("http://127.0.0.1:1", False), ("https://127.0.0.1:1", True), ("http://own.example.org", True)]
+)
+def test_certificates_are_loaded_unless_none_can_be_met(
+    monkeypatch: pytest.MonkeyPatch, url: str, *, loads: bool
+) -> None:
+    made = []
+    create = ssl.create_default_context
+    monkeypatch.setattr(ssl, "create_default_context", lambda *a, **k: made.append(url) or create(*a, **k))
+    Client(Profile("x", url, None)).close()
+    assert bool(made) == loads
 
 
 def test_a_list_is_read_over_all_its_pages(client: Client, fake: Fake) -> None:
