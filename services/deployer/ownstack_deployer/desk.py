@@ -97,14 +97,16 @@ class Desk:
         return Reply(message, record.timestamp)
 
     def _take(self, record: Record, event: Event, job: StackJob) -> None:
-        known = [request for request, _ in self._waiting]
-        if self._at_hand is not None:
-            known.append(self._at_hand)
-        if any(request.job.job == job.job for request in known):  # the promoter repeats what it has no answer to
+        if self._is_known(job.job):  # the promoter repeats what it has no answer to
             self._finished.append(record)
             return
         assert event.envelope.team is not None
         self._waiting.append((Request(job, Cause.of(event.envelope.team, event.envelope)), record))
+
+    def _is_known(self, job: str) -> bool:
+        if self._at_hand is not None and self._at_hand.job.job == job:
+            return True
+        return any(request.job.job == job for request, _ in self._waiting)
 
 
 def _read(record: Record) -> Event:

@@ -102,9 +102,10 @@ class PhaseLog:
         await self._flush()
 
     async def _flush(self) -> None:
+        if not self._lines:
+            return
         lines, self._lines, self._size = self._lines, [], 0
-        if lines:
-            await self._store(self._phase, lines)
+        await self._store(self._phase, lines)
 
     async def close(self) -> None:
         """The phase has ended: store what is left."""

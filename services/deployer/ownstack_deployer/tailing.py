@@ -7,7 +7,7 @@ from collections import deque
 
 from ownstack_bus.port import Record
 from ownstack_contracts.jobs import JobClosed, JobGranted
-from ownstack_deployer.worker import new_run
+from ownstack_deployer.worker import RunIds
 
 
 class TailInbox:
@@ -25,10 +25,11 @@ class TailInbox:
         self._queue = deque([request])
         self._more = asyncio.Event()
         self._runs: set[str] = set()
+        self._new_run = RunIds()
 
     def next_run(self) -> str:
         """The id of a run that claims with this inbox: a grant to it is ours."""
-        run = new_run()
+        run = self._new_run()
         self._runs.add(run)
         return run
 

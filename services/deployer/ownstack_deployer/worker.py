@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,9 +24,17 @@ from ownstack_deployer.settings import Settings
 _NO_BOUND = contextlib.nullcontext()
 
 
-def new_run() -> str:
-    """The id of a run."""
-    return secrets.token_hex(16)
+class RunIds:
+    """New ids of runs. Chance makes them differ from those of all others, counting from each other: asking for chance
+    each time lets another thread have the interpreter, in the middle of a thousand claims."""
+
+    def __init__(self) -> None:
+        self._prefix = secrets.token_hex(12)
+        self._numbers = itertools.count()
+
+    def __call__(self) -> str:
+        """A new one: 32 hexadecimal digits."""
+        return f"{self._prefix}{next(self._numbers):08x}"
 
 
 @dataclass(slots=True)
@@ -38,7 +47,7 @@ class Worker:
     bury: Callable[[Outgoing], object]
     settings: Settings
     clock: Clock
-    next_run: Callable[[], str] = new_run
+    next_run: Callable[[], str] = field(default_factory=RunIds)
     under_way: dict[asyncio.Task[bool], Run] = field(default_factory=dict)
     """The runs that go on when their actor is cancelled."""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from tests.unit.deployer.scene import Scene, deploy, idle, look, postdeploy
 
 from ownstack_contracts.envelope import encode
 from ownstack_contracts.jobs import JobClaimed, JobGranted, LeaseReturned, RestartStarted, StackDeploySucceeded
+from ownstack_deployer.worker import RunIds
 
 
 async def test_a_claim_is_repeated_with_its_run_every_five_seconds(scene: Scene) -> None:
@@ -51,6 +53,13 @@ async def test_a_grant_to_a_claim_that_the_bus_took_too_late_is_given_back_and_t
     scene.grants(second)
     await scene.is_over()
     assert scene.driver.done.count("restart") == 1
+
+
+def test_ids_of_runs_differ_also_from_those_of_another_deployer() -> None:
+    one, other = RunIds(), RunIds()
+    ids = [name() for _ in range(1_000) for name in (one, other)]
+    assert len(set(ids)) == 2_000
+    assert all(re.fullmatch("[0-9a-f]{32}", run) for run in ids)
 
 
 async def test_a_job_that_is_closed_is_acknowledged_and_not_carried_out(scene: Scene) -> None:
