@@ -1,6 +1,6 @@
 """A service of its own, to be killed: a processor that makes five records of each input.
 
-Arguments: the URL of the bus, and after how many inputs it is killed.
+Arguments: the URL of the bus, and after how many inputs that were handled, or outputs that are durable, it is killed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from tests.faults.bus.doom import Doom
 
 from ownstack_bus.connect import open_bus
-from ownstack_bus.port import Outgoing, Record, Restored
+from ownstack_bus.port import Bus, Outgoing, Record, Restored
 from ownstack_contracts.topics import COMMANDS, HISTORY
 
 OUTPUTS = 5
@@ -47,10 +47,21 @@ class Five:
         return ()
 
 
+async def count_written(bus: Bus, partition: int, doom: Doom) -> None:
+    """Outputs count once they can be read: then they are durable."""
+    async for _ in bus.tail(HISTORY.name, partition):
+        doom.count(1)
+
+
 async def main() -> None:
-    doom = Doom(int(sys.argv[2]))
+    doom, doom_of_written = Doom(int(sys.argv[2])), Doom(int(sys.argv[3]))
     bus = await open_bus(sys.argv[1])
-    await bus.process("promoter", [COMMANDS.name], HISTORY.name, lambda partition: Five(partition, doom))
+    async with asyncio.TaskGroup() as group:
+        for partition in range(await bus.partitions(HISTORY.name)):
+            group.create_task(count_written(bus, partition, doom_of_written))
+        group.create_task(
+            bus.process("promoter", [COMMANDS.name], HISTORY.name, lambda partition: Five(partition, doom))
+        )
 
 
 if __name__ == "__main__":

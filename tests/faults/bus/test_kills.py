@@ -32,8 +32,9 @@ async def test_outputs_are_written_once_and_in_order_whenever_the_processor_is_k
     await bus.close()
 
     # when
-    for _ in range(KILLS):
-        await killed("process_under_fire", url, 1 + random.randrange(1_000))
+    for kill in range(KILLS):
+        moment = (1 + random.randrange(1_000), NEVER) if kill % 2 else (NEVER, 1 + random.randrange(5_000))
+        await killed("process_under_fire", url, *moment)
 
     # then
     bus = await open_bus(url)
