@@ -17,7 +17,7 @@ BUSY_TIMEOUT_MS = 10_000
 CHECKPOINT_PAGES = 8_000
 """After so many pages in the log they go to the file: not too often, since whoever commits then waits for the disk."""
 
-CACHE_KIB = 32 * 1024
+CACHE_KIB = 12 * 1024
 """Pages that a connection keeps: SQLite's own 2 MiB cost a quarter of the time of a promotion to 5,000 stacks."""
 
 

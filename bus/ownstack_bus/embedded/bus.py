@@ -26,7 +26,7 @@ from ownstack_contracts.topics import DEFAULT_PARTITIONS, TOPICS, Topic
 MAX_RECORD_BYTES = 1024 * 1024
 """A larger value is refused by `publish`."""
 
-WINDOW_BYTES = 64 * 1024 * 1024
+WINDOW_BYTES = 24 * 1024 * 1024
 """Of recent records, kept in memory: what a promotion to 5,000 stacks writes is never read back from the file."""
 
 _BEGINNING = At(offset=0)

@@ -25,7 +25,11 @@ MAX_OUTGOING = 10_000
 """A transaction is cut, between inputs, once it holds more than this."""
 
 SLICE = 16
-"""So many inputs are decided before what they make is counted, and before others on the event loop get a turn."""
+"""So many inputs are decided before what they make is counted."""
+
+TURN = 1_000
+"""Others on the event loop get a turn once so many outputs were made. Not more often: with each turn, the threads that
+wait for the interpreter's lock may take it for some milliseconds."""
 
 MAX_FAILURES = 5
 """So many times in a row one input may fail."""
@@ -164,8 +168,10 @@ class _Owner:
 
     async def _handle(self, processor: Processor, batch: Sequence[Record]) -> None:
         outgoing: list[Outgoing] = []
+        turned = 0
         for first in range(0, len(batch), SLICE):
-            if first:
+            if len(outgoing) - turned > TURN:
+                turned = len(outgoing)
                 await asyncio.sleep(0)
             inputs = batch[first : first + SLICE]
             for record, made in zip(inputs, _decided(processor, inputs), strict=True):
@@ -173,7 +179,7 @@ class _Owner:
                 self._inputs.passed(record)
                 if len(outgoing) > MAX_OUTGOING:
                     await self._commit(_trying(batch, partial(self._around.route, outgoing)))
-                    outgoing = []
+                    outgoing, turned = [], 0
         await self._commit(_trying(batch, partial(self._around.route, outgoing)))
 
     async def _wake(self, processor: Processor) -> None:

@@ -16,7 +16,7 @@ VERSION = 1
 BUSY_TIMEOUT_S = 10.0
 CHECKPOINT_PAGES = 8_000
 """So many pages gather in the write-ahead log before they go to the file: whoever commits then waits for the disk."""
-CACHE_KIB = 16 * 1024
+CACHE_KIB = 8 * 1024
 
 _TABLES = """
 CREATE TABLE bus_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -143,7 +143,7 @@ def _report(state: PartitionState, team: TeamLog, record: Record, event: Event, 
     message = event.message
     if team.quarantined:
         return Answer(dead_letter=DeadLetter("team-quarantined", _QUARANTINED))
-    if position_of(record) in state.poison.inputs:
+    if state.poison.inputs and position_of(record) in state.poison.inputs:
         return Answer(dead_letter=DeadLetter("internal-error", _INTERNAL))
     if isinstance(message, Heartbeat):
         return Answer(trusted=team)

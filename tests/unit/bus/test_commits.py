@@ -99,19 +99,21 @@ async def test_a_transaction_is_cut_when_it_becomes_long(bus: EmbeddedBus, disk:
     assert max(disk.written) < 30_000_000
 
 
-async def test_of_many_inputs_few_are_decided_before_others_get_a_turn(bus: EmbeddedBus) -> None:
+async def test_of_inputs_that_make_much_few_are_decided_before_others_get_a_turn(bus: EmbeddedBus) -> None:
+    each = processing.TURN // processing.SLICE + 1
+
     class Long(Echo):
         def handle(self, batch: Sequence[Record]) -> Sequence[Sequence[Outgoing]]:
             decided.append(len(batch))
             if len(decided) == 1:
                 asyncio.get_running_loop().call_soon(lambda: turns.append(sum(decided)))
-            return super().handle(batch)
+            return [list(made) * each for made in super().handle(batch)]
 
     decided: list[int] = []
     turns: list[int] = []
     await bus.publish(numbered(COMMANDS.name, "acme", 200))
     async with running(bus.process("promoter", [COMMANDS.name], HISTORY.name, Long)):
-        assert values(await until(bus, HISTORY.name, 0, 200)) == [str(i) for i in range(200)]
+        assert values(await until(bus, HISTORY.name, 0, 200 * each)) == [str(i) for i in range(200) for _ in range(each)]
     assert sum(decided) == 200
     assert max(decided) == processing.SLICE
     assert turns == [processing.SLICE]
