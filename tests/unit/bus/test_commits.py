@@ -113,7 +113,8 @@ async def test_of_inputs_that_make_much_few_are_decided_before_others_get_a_turn
     turns: list[int] = []
     await bus.publish(numbered(COMMANDS.name, "acme", 200))
     async with running(bus.process("promoter", [COMMANDS.name], HISTORY.name, Long)):
-        assert values(await until(bus, HISTORY.name, 0, 200 * each)) == [str(i) for i in range(200) for _ in range(each)]
+        echoes = [str(i) for i in range(200) for _ in range(each)]
+        assert values(await until(bus, HISTORY.name, 0, 200 * each)) == echoes
     assert sum(decided) == 200
     assert max(decided) == processing.SLICE
     assert turns == [processing.SLICE]
