@@ -10,10 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from ownstack_deployer.main import Deployer
-from ownstack_deployer.settings import Settings as DeployerSettings
-from ownstack_projections.main import Projections
-from ownstack_projections.main import Settings as ProjectionsSettings
 from sqlalchemy import Connection, select
 
 from ownstack.up import settle_collector
@@ -28,6 +24,10 @@ from ownstack_contracts.rollouts import DeployRequested
 from ownstack_contracts.stacks import StackAdded
 from ownstack_contracts.teams import TeamCreated
 from ownstack_contracts.topics import COMMANDS
+from ownstack_deployer.main import Deployer
+from ownstack_deployer.settings import Settings as DeployerSettings
+from ownstack_projections.main import Projections
+from ownstack_projections.main import Settings as ProjectionsSettings
 from ownstack_promoter.main import Promoter
 from ownstack_promoter.main import Settings as PromoterSettings
 from ownstack_readmodel import ReadModel, open_readmodel
