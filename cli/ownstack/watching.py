@@ -83,11 +83,14 @@ class Board:
         rows = list(self._progress.rows.values())
         room = max(3, options.size.height - 4)
         shown = rows if len(rows) <= room else sorted(rows, key=_urgency)[:room]
+        # What is long is the words: a row that does not fit loses their end, not its name nor its time.
+        name = min(max((len(row.stack) for row in shown), default=1), max(12, options.max_width // 3))
+        elapsed = max((len(self._elapsed(row)) for row in shown), default=1)
         grid = Table.grid(padding=(0, 1))
         grid.add_column(width=1)
-        grid.add_column(no_wrap=True, overflow="ellipsis", max_width=max(12, options.max_width // 3))
+        grid.add_column(no_wrap=True, overflow="ellipsis", width=name)
         grid.add_column(no_wrap=True, overflow="ellipsis")
-        grid.add_column(justify="right", no_wrap=True)
+        grid.add_column(justify="right", no_wrap=True, width=max(elapsed, 1))
         for row in shown:
             mark = Text(_MARKS[row.state], _STYLES.get(row.state, "")) if row.state in _MARKS else self._spinner
             grid.add_row(mark, row.stack, Text(safe(row.words), _STYLES.get(row.state, "")), self._elapsed(row))

@@ -117,3 +117,11 @@ def test_no_line_is_longer_than_the_terminal_is_wide(width: int) -> None:
 
 def test_what_a_stack_says_can_not_move_the_cursor() -> None:
     assert "\x1b" not in "".join(drawn([Row("a", "failed", 1, 1, "\x1b[2Jgone")]))
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_long_words_take_no_room_from_the_stack_and_its_time(width: int) -> None:
+    failed = Row("us-1", "failed", 5_000, 2_000, "words " * 40)
+    first = drawn([failed, Row("eu-1", "succeeded", 5_000, 2_000)], width=width)[0]
+    assert first.split()[:3] == ["✗", "us-1", "failed:"]
+    assert first.split()[-1] == "3.0s"
