@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from datetime import datetime
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.spinner import Spinner
@@ -70,6 +71,10 @@ def milliseconds(text: str) -> int:
     return int(datetime.fromisoformat(text).timestamp() * 1000)
 
 
+_GAPS = 3
+"""Between the mark, the stack, the words and the time."""
+
+
 class Board:
     """Draws the rows; as many as the terminal is high, what has failed or is under way first."""
 
@@ -85,12 +90,14 @@ class Board:
         shown = rows if len(rows) <= room else sorted(rows, key=_urgency)[:room]
         # What is long is the words: a row that does not fit loses their end, not its name nor its time.
         name = min(max((len(row.stack) for row in shown), default=1), max(12, options.max_width // 3))
-        elapsed = max((len(self._elapsed(row)) for row in shown), default=1)
+        elapsed = max((len(self._elapsed(row)) for row in shown), default=0) or 1
+        longest = max((cell_len(safe(row.words)) for row in shown), default=0)
+        words = max(1, min(longest, options.max_width - 1 - name - elapsed - _GAPS))
         grid = Table.grid(padding=(0, 1))
         grid.add_column(width=1)
         grid.add_column(no_wrap=True, overflow="ellipsis", width=name)
-        grid.add_column(no_wrap=True, overflow="ellipsis")
-        grid.add_column(justify="right", no_wrap=True, width=max(elapsed, 1))
+        grid.add_column(no_wrap=True, overflow="ellipsis", width=words)
+        grid.add_column(justify="right", no_wrap=True, width=elapsed)
         for row in shown:
             mark = Text(_MARKS[row.state], _STYLES.get(row.state, "")) if row.state in _MARKS else self._spinner
             grid.add_row(mark, row.stack, Text(safe(row.words), _STYLES.get(row.state, "")), self._elapsed(row))
