@@ -51,10 +51,9 @@ def steady() -> dict[str, Any]:
     first, last = found["memory_first_mib"], found["memory_last_mib"]
     return {
         "bus": BUS,
-        "stacks": STEADY_STACKS,
         "memory_after_1_mib": round(first, 1),
         "memory_after_11_mib": round(last, 1),
-        "growth_percent": round((last / first - 1) * 100, 1),
+        "memory_growth_percent": round((last / first - 1) * 100, 1),
     }
 
 
