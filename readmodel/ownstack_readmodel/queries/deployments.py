@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Connection, Row, and_, select, tuple_
+from sqlalchemy import Connection, Row, Table, and_, select, tuple_
 
 from ownstack_readmodel.paging import cursor_of, cut, parts_of
 from ownstack_readmodel.queries.apps import row_of
 from ownstack_readmodel.tables import ATTEMPTS, DEPLOYMENTS, POSTDEPLOYS, ROLLOUTS
 from ownstack_readmodel.views import AttemptView, DeploymentView, Page, PhaseView, PostdeployView
 
+V = TypeVar("V")
 _D, _R = DEPLOYMENTS.c, ROLLOUTS.c
 _DEPLOYMENTS = select(DEPLOYMENTS, _R.kind, _R.image, _R.digest).join(
     ROLLOUTS, and_(_R.team == _D.team, _R.rollout == _D.rollout)
@@ -51,20 +52,23 @@ def deployment(connection: Connection, team: str, deployment_id: str) -> Deploym
 
 def _views(connection: Connection, team: str, rows: Sequence[Row[Any]]) -> list[DeploymentView]:
     keys = [(row.rollout, row.stack) for row in rows]
-    attempts = _attempts(connection, team, keys)
-    scripts = _postdeploys_on(connection, team, keys)
+    attempts = _by_deployment(connection, team, keys, ATTEMPTS, _attempt)
+    scripts = _by_deployment(connection, team, keys, POSTDEPLOYS, postdeploy_view)
     return [_view(row, attempts.get(key, []), scripts.get(key, [])) for key, row in zip(keys, rows, strict=True)]
 
 
-def _attempts(connection: Connection, team: str, keys: Sequence[_Key]) -> dict[_Key, list[AttemptView]]:
+def _by_deployment(
+    connection: Connection, team: str, keys: Sequence[_Key], table: Table, view: Callable[[Row[Any]], V]
+) -> dict[_Key, list[V]]:
+    """What `table` holds of these deployments, by attempt."""
     query = (
-        select(ATTEMPTS)
-        .where(ATTEMPTS.c.team == team, tuple_(ATTEMPTS.c.rollout, ATTEMPTS.c.stack).in_(keys))
-        .order_by(ATTEMPTS.c.attempt)
+        select(table)
+        .where(table.c.team == team, tuple_(table.c.rollout, table.c.stack).in_(keys))
+        .order_by(table.c.attempt)
     )
-    found: dict[_Key, list[AttemptView]] = {}
+    found: dict[_Key, list[V]] = {}
     for row in connection.execute(query):
-        found.setdefault((row.rollout, row.stack), []).append(_attempt(row))
+        found.setdefault((row.rollout, row.stack), []).append(view(row))
     return found
 
 
@@ -87,18 +91,6 @@ def _attempt(row: Row[Any]) -> AttemptView:
         code=row.code,
         message=row.message,
     )
-
-
-def _postdeploys_on(connection: Connection, team: str, keys: Sequence[_Key]) -> dict[_Key, list[PostdeployView]]:
-    query = (
-        select(POSTDEPLOYS)
-        .where(POSTDEPLOYS.c.team == team, tuple_(POSTDEPLOYS.c.rollout, POSTDEPLOYS.c.stack).in_(keys))
-        .order_by(POSTDEPLOYS.c.attempt)
-    )
-    found: dict[_Key, list[PostdeployView]] = {}
-    for row in connection.execute(query):
-        found.setdefault((row.rollout, row.stack), []).append(postdeploy_view(row))
-    return found
 
 
 def postdeploy_view(row: Row[Any]) -> PostdeployView:

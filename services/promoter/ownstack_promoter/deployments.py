@@ -35,7 +35,7 @@ from ownstack_promoter.looks import (
     see,
 )
 from ownstack_promoter.model import Job, Rollout
-from ownstack_promoter.places import close_job, end_grant, give_back, holder, holder_lately
+from ownstack_promoter.places import close_job, end_grant, give_back, holder, holder_lately, holds
 from ownstack_promoter.postdeploys import lost, request_postdeploy
 from ownstack_promoter.rollouts import ask, conclude
 from ownstack_promoter.team import Team
@@ -235,8 +235,7 @@ def _postdeploy_ends(team: Team, report: RunReport, outcome: PostdeployOutcome, 
 
 @decides(LeaseLapsed)
 def lapse(team: Team, report: LeaseLapsed, moment: Moment) -> Iterator[Message]:
-    grant = team.grants.get((report.app, report.stack))
-    if grant is None or (grant.run, grant.job) != (report.run, report.job):
+    if not holds(team, (report.app, report.stack), report.run, report.job):
         return
     yield report
     job = team.jobs.get(report.job)

@@ -64,10 +64,15 @@ def close_job(team: Team, name: str) -> None:
     team.timers.cancel(f"running:{name}")
 
 
+def holds(team: Team, place: Place, run: str, job: str) -> bool:
+    """Whether this run holds the place, for this job."""
+    grant = team.grants.get(place)
+    return grant is not None and (grant.run, grant.job) == (run, job)
+
+
 def holder(team: Team, report: RunReport) -> Job | None:
     """The open job that the reporting run was granted; None: it reports too late, or for another."""
-    grant = team.grants.get((report.app, report.stack))
-    if grant is None or (grant.run, grant.job) != (report.run, report.job):
+    if not holds(team, (report.app, report.stack), report.run, report.job):
         return None
     return team.jobs.get(report.job)
 
@@ -80,9 +85,9 @@ def holder_lately(team: Team, report: RunReport) -> Job | None:
     if (job := holder(team, report)) is not None:
         return job
     job = team.jobs.get(report.job)
-    if job is None or job.last_run != report.run or not team.is_idle_at(job.place):
+    if job is None or job.place != (report.app, report.stack):
         return None
-    return job
+    return job if job.last_run == report.run and team.is_idle_at(job.place) else None
 
 
 def end_grant(team: Team, place: Place, run: str, *, given_back: bool = False) -> None:
@@ -98,8 +103,7 @@ def end_grant(team: Team, place: Place, run: str, *, given_back: bool = False) -
 
 def give_back(team: Team, job: str, run: str, place: Place) -> Iterator[LeaseReturned]:
     """The run has ended and its job is over: only its place is to be freed, if it still holds it."""
-    grant = team.grants.get(place)
-    if grant is not None and (grant.run, grant.job) == (run, job):
+    if holds(team, place, run, job):
         yield LeaseReturned(job=job, run=run, app=place[0], stack=place[1])
 
 
@@ -110,8 +114,7 @@ def claim(team: Team, report: JobClaimed, moment: Moment) -> Iterator[Message]:
     if job is None or job.place != place:
         yield JobClosed(job=report.job, app=report.app, stack=report.stack, reason="ended")
         return
-    grant = team.grants.get(place)
-    if grant is not None and (grant.run, grant.job) != (report.run, report.job):
+    if not team.is_idle_at(place) and not holds(team, place, report.run, report.job):
         return  # it waits, and claims again
     if report.run in job.past_runs or _is_past_its_deadline(job, moment):
         return
@@ -163,10 +166,9 @@ def return_lease(team: Team, report: LeaseReturned, _: Moment) -> Iterator[Messa
 
 @evolves(LeaseReturned)
 def lease_returned(team: Team, fact: LeaseReturned) -> None:
-    grant = team.grants.get((fact.app, fact.stack))
+    job = holder(team, fact)
     end_grant(team, (fact.app, fact.stack), fact.run, given_back=True)
-    job = team.jobs.get(fact.job)
-    if grant is None or grant.run != fact.run or job is None or job.kind != "deploy" or job.uncertain:
+    if job is None or job.kind != "deploy" or job.uncertain:
         return
     assert job.rollout is not None
     team.rollouts[job.rollout].deployments[fact.stack].state = "asked"  # nothing has begun: it may be cancelled

@@ -100,6 +100,15 @@ def test_a_run_whose_lease_lapsed_is_not_believed_once_another_was_granted_the_j
     assert story.say(failed) == []
 
 
+def test_a_run_whose_lease_lapsed_is_not_believed_about_another_stack() -> None:
+    story = _with_a_live()
+    request = _asked(story)
+    run = story.claim(request)
+    story.say(LeaseLapsed(**report(request, run)))
+    elsewhere = {**report(request, run), "stack": "us-1"}
+    assert story.say(StackDeployFailed(**elsewhere, phase="restart", code="exit-1", message="no")) == []
+
+
 def test_with_first_stack_only_one_stack_at_a_time_tries_the_release_task_again() -> None:
     story = shop("eu-1", "us-1")
     story.say(AppSettingsChanged(app="shop", release_task="first-stack"))
