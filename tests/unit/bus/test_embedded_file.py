@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 import threading
 from pathlib import Path
 
@@ -38,10 +39,11 @@ async def test_a_url_names_a_relative_or_an_absolute_path(path: Path, monkeypatc
     await bus.close()
 
 
-async def test_kafka_is_refused_with_what_to_do() -> None:
+async def test_kafka_without_its_extra_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ownstack_bus.kafka", None)
     error = await refusal("kafka://localhost:9092")
     assert error.code == "bus-unsupported"
-    assert "extra `kafka`" in str(error)
+    assert "ownstack[kafka]" in str(error)
 
 
 @pytest.mark.parametrize("url", ["", "sqlite://", "sqlite:///", "redis://localhost", "/var/lib/bus.db"])
