@@ -11,9 +11,9 @@ from typing import Any
 from ownstack_bus.embedded import segments
 from ownstack_bus.embedded.clocks import Times
 from ownstack_bus.embedded.log import Log
-from ownstack_bus.embedded.progress import Progress
 from ownstack_bus.embedded.schema import LogState
 from ownstack_bus.port import BusError, Outgoing, Record
+from ownstack_bus.progress import Progress
 
 _Values = tuple[int, int, int, int, int, bytes, str]
 _SEGMENT, _PROGRESS = 1, 2

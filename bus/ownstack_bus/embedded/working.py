@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Sequence
 from functools import partial
 
+from ownstack_bus.actors import Actors
 from ownstack_bus.embedded.ledger import Ledger
 from ownstack_bus.embedded.log import Log
-from ownstack_bus.embedded.progress import Progress
 from ownstack_bus.embedded.reader import Cursor, Reader
 from ownstack_bus.embedded.writer import Writer
+from ownstack_bus.inboxes import KeyInbox
 from ownstack_bus.port import Actor, Record
+from ownstack_bus.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -23,85 +24,6 @@ MAX_TAKEN = 100_000
 
 MAX_SPAN = 1 << 20
 """Records from the first that is not acknowledged to the last that was taken: a bit each is kept with every commit."""
-
-FIRST_DELAY_S = 0.05
-LAST_DELAY_S = 30.0
-
-
-class _Inbox:
-    """See ownstack_bus.port.Inbox."""
-
-    __slots__ = ("_group", "_waiter", "key", "log", "queue", "revoked", "taken", "task", "touched")
-
-    def __init__(self, group: Group, log: Log, key: str) -> None:
-        self._group = group
-        self.log = log
-        self._waiter: asyncio.Future[None] | None = None
-        self.key = key
-        self.revoked = False
-        self.queue: deque[Record] = deque()
-        self.taken: dict[int, Record] = {}
-        """By offset: given to the actor, and not acknowledged."""
-        self.task: asyncio.Task[None] | None = None
-        self.touched = False
-        """Whether the actor took or acknowledged anything since it was started."""
-
-    @property
-    def identity(self) -> tuple[int, str]:
-        """The key, and the log that it is on."""
-        return (self.log.id, self.key)
-
-    def put(self, record: Record) -> None:
-        """A record of this key."""
-        self.queue.append(record)
-        if self._waiter and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def put_back(self) -> None:
-        """What was taken and not acknowledged comes again, in order, before the rest."""
-        self.queue.extendleft(self.taken[offset] for offset in sorted(self.taken, reverse=True))
-        self.taken.clear()
-
-    async def get(self, timeout: float | None = None) -> Record | None:
-        """See Inbox."""
-        if not self.queue and not self.revoked:
-            await self._wait(timeout)
-        if not self.queue or self.revoked:
-            return None
-        record = self.queue.popleft()
-        self.taken[record.offset] = record
-        self.touched = True
-        return record
-
-    async def done(self, *records: Record) -> None:
-        """See Inbox.
-
-        Raises BusError: not durable; and ValueError for a record of another key.
-        """
-        for record in records:
-            if record.key != self.key or record.partition != self.log.place.partition:
-                raise ValueError(
-                    f"{record.key!r} at {record.partition}/{record.offset} is not of the inbox of {self.key!r}"
-                )
-        self.touched = True
-        await self._group.acknowledge(self, [record.offset for record in records])
-
-    def acknowledged(self, offsets: Sequence[int]) -> None:
-        """These are done: they never come again, not even those that were put back."""
-        left = [offset for offset in offsets if self.taken.pop(offset, None) is None]
-        if left and self.queue:
-            self.queue = deque(record for record in self.queue if record.offset not in left)
-
-    async def _wait(self, timeout: float | None) -> None:
-        loop = asyncio.get_running_loop()
-        waiter = self._waiter = loop.create_future()
-        timer = None if timeout is None else loop.call_later(timeout, _wake, waiter)
-        try:
-            await waiter
-        finally:
-            self._waiter = None
-            if timer:
-                timer.cancel()
 
 
 class _Intake:
@@ -162,8 +84,8 @@ class Group:
         self._reader = reader
         self._logs = logs
         self._consumer = consumer
-        self._actor = actor
-        self._inboxes: dict[tuple[int, str], _Inbox] = {}
+        self._of_partition = {log.place.partition: log for log in logs}
+        self._actors = Actors(actor, self.acknowledge)
         self._intakes: dict[int, _Intake] = {}
         self._more = asyncio.Event()
 
@@ -180,28 +102,22 @@ class Group:
         finally:
             for log in self._logs:
                 log.unlisten(self._more)
-            await self._leave()
+            await self._actors.end()
 
-    async def acknowledge(self, inbox: _Inbox, offsets: Sequence[int]) -> None:
+    async def acknowledge(self, inbox: KeyInbox, offsets: Sequence[int]) -> None:
         """These are done, durably.
 
         Raises BusError.
         """
-        acks = [(self._consumer, inbox.log, offset) for offset in offsets]
+        log = self._of_partition[inbox.partition]
+        acks = [(self._consumer, log, offset) for offset in offsets]
         # `then`: what is durable counts, even if whoever waits for it is cancelled meanwhile.
-        await self._writer.commit({}, acks=acks, then=partial(self._acknowledged, inbox, offsets))
+        await self._writer.commit({}, acks=acks, then=partial(self._acknowledged, log, inbox.key, offsets))
 
-    def settle(self, inbox: _Inbox) -> None:
-        """Keep an inbox no longer when nothing is in it and nobody works on it."""
-        if inbox.task is None and not inbox.queue and not inbox.taken:
-            self._inboxes.pop(inbox.identity, None)
-
-    def _acknowledged(self, inbox: _Inbox, offsets: Sequence[int]) -> None:
-        intake = self._intakes[inbox.log.id]
-        if intake.acknowledged(offsets):
+    def _acknowledged(self, log: Log, key: str, offsets: Sequence[int]) -> None:
+        if self._intakes[log.id].acknowledged(offsets):
             self._more.set()
-        inbox.acknowledged(offsets)
-        self.settle(inbox)
+        self._actors.acknowledged(log.place.partition, key, offsets)
 
     async def _start(self) -> None:
         consumer, ids = self._consumer, [log.id for log in self._logs]
@@ -221,57 +137,8 @@ class Group:
             self._writer.check()
             for intake in self._intakes.values():
                 for record in await intake.take():
-                    self._hand_over(intake.cursor.log, record)
+                    self._actors.hand_over(record)
             if not any(intake.ready for intake in self._intakes.values()):
                 await self._more.wait()
             else:
                 await asyncio.sleep(0)
-
-    def _hand_over(self, log: Log, record: Record) -> None:
-        identity = (log.id, record.key)
-        inbox = self._inboxes.get(identity)
-        if inbox is None:
-            inbox = self._inboxes[identity] = _Inbox(self, log, record.key)
-        inbox.put(record)
-        if inbox.task is None:
-            inbox.task = asyncio.get_running_loop().create_task(self._attend(inbox))
-
-    async def _attend(self, inbox: _Inbox) -> None:
-        """Run the actor of a key as long as there is something in its inbox."""
-        delay = FIRST_DELAY_S
-        try:
-            while inbox.queue and not inbox.revoked:
-                inbox.touched = False
-                try:
-                    await self._actor(inbox)
-                    failed = not inbox.touched
-                    if failed:
-                        logger.error("The actor of %r ended without looking into its inbox", inbox.key)
-                except (Exception, asyncio.CancelledError):
-                    if inbox.revoked:
-                        raise
-                    failed = True
-                    inbox.put_back()
-                    logger.exception("The actor of %r failed; what it did not acknowledge comes again", inbox.key)
-                if failed:
-                    await asyncio.sleep(delay)
-                    delay = min(delay * 2, LAST_DELAY_S)
-                else:
-                    delay = FIRST_DELAY_S
-        finally:
-            inbox.task = None
-            self.settle(inbox)
-
-    async def _leave(self) -> None:
-        tasks = []
-        for inbox in list(self._inboxes.values()):
-            inbox.revoked = True
-            if inbox.task:
-                inbox.task.cancel()
-                tasks.append(inbox.task)
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _wake(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ownstack_bus.embedded.progress import Progress
+from ownstack_bus.progress import Progress
 
 offsets = st.lists(st.integers(0, 300))
 
