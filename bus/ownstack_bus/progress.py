@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 _TODO, _DONE = b"01"
+_ALL_DONE = b"1"
 
 
 class Progress:
@@ -17,6 +20,16 @@ class Progress:
         # One byte per record while it is worked on: setting one is O(1) and the next gap is found by `find`.
         self._marks = bytearray(f"{bits:b}".encode()[1:]) if bits else bytearray()
         self._advance()
+
+    @classmethod
+    def of_left(cls, position: int, length: int, left: Iterable[int]) -> Progress:
+        """As `left` gave it."""
+        progress = cls(position, b"")
+        progress._marks = bytearray(_ALL_DONE * length)
+        for at in left:
+            progress._marks[at] = _TODO
+        progress._advance()
+        return progress
 
     def __contains__(self, offset: int) -> bool:
         """Whether the record at `offset` is done."""
@@ -38,6 +51,16 @@ class Progress:
             self._advance()
         return True
 
+    def fill(self, start: int, end: int) -> None:
+        """There is no record from `start` up to, not including, `end`: that counts as done."""
+        start = max(start, self.position)
+        if end <= start:
+            return
+        at = start - self.position
+        self._marks += b"0" * (at - len(self._marks))
+        self._marks[at : end - self.position] = _ALL_DONE * (end - start)
+        self._advance()
+
     def skip(self, start: int) -> None:
         """All before `start` is done, or deleted."""
         if start > self.position:
@@ -50,6 +73,16 @@ class Progress:
         if not self._marks:
             return b""
         return int(b"1" + self._marks, 2).to_bytes(len(self._marks) // 8 + 1, "big")
+
+    def left(self) -> tuple[int, list[int]]:
+        """The same otherwise: how many offsets from `position` on, and which of them, counted from `position`, are not
+        done; all after them are not done either."""
+        left = []
+        at = self._marks.find(_TODO)
+        while at >= 0:
+            left.append(at)
+            at = self._marks.find(_TODO, at + 1)
+        return len(self._marks), left
 
     def _advance(self) -> None:
         gap = self._marks.find(_TODO)

@@ -2,10 +2,125 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Collection, Sequence
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.structs import ConsumerRecord
+
+from ownstack_bus.actors import Actors
+from ownstack_bus.inboxes import KeyInbox
+from ownstack_bus.kafka.assignors import sticky
 from ownstack_bus.kafka.clients import Clients
+from ownstack_bus.kafka.committing import Ack, Committer, partition_lost
+from ownstack_bus.kafka.group import Group
+from ownstack_bus.kafka.holding import Holding
+from ownstack_bus.kafka.joining import Joining
 from ownstack_bus.port import Actor
+
+logger = logging.getLogger(__name__)
+
+BATCH = 1_000
+POLL_MS = 500
+LAST_COMMIT_S = 2.0
 
 
 async def work(clients: Clients, topic: str, group: str, actor: Actor) -> None:
     """See Bus."""
-    raise NotImplementedError
+    settings = clients.settings
+    session_ms = int(settings.session_timeout * 1_000)
+    consumer = clients.consumer(
+        group_id=clients.named(group),
+        partition_assignment_strategy=(sticky(),),
+        session_timeout_ms=session_ms,
+        heartbeat_interval_ms=session_ms // 10,
+    )
+    try:
+        await consumer.start()
+        await Member(clients, consumer, topic, group, actor).run()
+    finally:
+        await consumer.stop()
+
+
+class Member:
+    """One member of a group: takes the records of its partitions and hands them to the actors."""
+
+    def __init__(self, clients: Clients, consumer: AIOKafkaConsumer, topic: str, group: str, actor: Actor) -> None:
+        self._clients = clients
+        self._consumer = consumer
+        self._topic = topic
+        self._name = group
+        self._actors = Actors(actor, self._acknowledge)
+        self._group = Group(consumer, clients.named(group))
+        self._committer = Committer(self._group, self._committed)
+        self._joining = Joining(consumer, self._group, self._committer, self._gone, self._adopted)
+        self._ending = False
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        self._consumer.subscribe([self._clients.topic(self._topic)], listener=self._joining)
+        poll = asyncio.create_task(self._poll())
+        parts = {asyncio.create_task(self._committer.run()), asyncio.create_task(self._joining.run())}
+        try:
+            ended, _ = await asyncio.wait({poll, *parts}, return_when=asyncio.FIRST_COMPLETED)
+            for part in ended:
+                part.result()
+        finally:
+            self._ending = True
+            await self._actors.end()
+            await self._committer.close(LAST_COMMIT_S)
+            for part in parts:
+                part.cancel()
+            await self._consumer.stop()  # which ends the poll, too
+            poll.cancel()
+            await asyncio.gather(poll, *parts, return_exceptions=True)
+
+    async def _poll(self) -> None:
+        while not self._ending:
+            found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
+            for place, records in found.items():
+                holding = self._joining.held.get(place)
+                if holding and not self._ending:
+                    self._take(holding, records)
+            await asyncio.sleep(0)
+
+    def _take(self, holding: Holding, found: Sequence[ConsumerRecord[bytes, bytes]] = ()) -> None:
+        meter, place = self._clients.meter, holding.place
+        taken = holding.take(map(self._clients.record, found))
+        meter.batch(self._name, len(taken))
+        for record in taken:
+            self._actors.hand_over(record)
+        if holding.full:
+            self._consumer.pause(place)
+        end = self._consumer.last_stable_offset(place)
+        if end is not None:
+            meter.lag(self._name, self._topic, place.partition, max(0, end - holding.wanted))
+
+    async def _acknowledge(self, inbox: KeyInbox, offsets: Sequence[int]) -> None:
+        holding = self._joining.held.get(self._clients.place(self._topic, inbox.partition))
+        if holding is None or not holding.took(offsets):
+            raise partition_lost(inbox.partition, inbox.key)
+        await self._committer.acknowledge(holding, inbox.key, offsets)
+
+    def _committed(self, acks: Collection[Ack]) -> None:
+        for ack in acks:
+            self._actors.acknowledged(ack.holding.place.partition, ack.key, ack.offsets)
+        for holding in {ack.holding for ack in acks if ack.holding.full}:
+            self._refill(holding)
+
+    def _refill(self, holding: Holding) -> None:
+        """There may be room again in a partition that was full."""
+        if self._ending or not self._joining.settled or not holding.has_room():
+            return
+        self._take(holding)
+        if not holding.full:
+            self._consumer.resume(holding.place)
+
+    def _gone(self, holding: Holding) -> None:
+        self._actors.revoke(holding.place.partition)
+
+    def _adopted(self, places: Collection[TopicPartition]) -> None:
+        self._clients.meter.assigned(self._name, [place.partition for place in places])
+        for place in places:
+            self._refill(self._joining.held[place])
