@@ -1,8 +1,19 @@
 """What is remembered for queries: tables, migrations, queries. All but the logs can be rebuilt from the history."""
 
-from ownstack_readmodel.changes import Changes, LocalChanges, Signal
+from ownstack_readmodel.changes import Changes, Channel, LocalChanges, Signal
 from ownstack_readmodel.engine import open_readmodel
-from ownstack_readmodel.errors import CursorInvalid
+from ownstack_readmodel.errors import CursorInvalid, DatabaseUnusable
+from ownstack_readmodel.failures import passes
 from ownstack_readmodel.model import ReadModel
 
-__all__ = ["Changes", "CursorInvalid", "LocalChanges", "ReadModel", "Signal", "open_readmodel"]
+__all__ = [
+    "Changes",
+    "Channel",
+    "CursorInvalid",
+    "DatabaseUnusable",
+    "LocalChanges",
+    "ReadModel",
+    "Signal",
+    "open_readmodel",
+    "passes",
+]

@@ -7,62 +7,88 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from ownstack_readmodel.model import READERS, WRITES, ReadModel
+from ownstack_readmodel.changes import Channel, LocalChanges
+from ownstack_readmodel.errors import DatabaseUnusable
+from ownstack_readmodel.model import WRITES, ReadModel
+from ownstack_readmodel.postgres import SCHEMES, postgres_engine
+from ownstack_readmodel.sqlite import sqlite_engine
+from ownstack_readmodel.unreachable import explained
 
-BUSY_TIMEOUT_MS = 10_000
-CHECKPOINT_PAGES = 8_000
-"""After so many pages in the log they go to the file: not too often, since whoever commits then waits for the disk."""
-
-CACHE_KIB = 12 * 1024
-"""Pages that a connection keeps: SQLite's own 2 MiB cost a quarter of the time of a promotion to 5,000 stacks."""
+MIGRATION_LOCK = 7_061_001
+"""Of PostgreSQL's advisory locks the one of whoever migrates: processes that start at once take turns."""
 
 
 def open_readmodel(url: str, write_lock: AbstractContextManager[object] | None = None) -> ReadModel:
-    """Open, or create, the read model in the database at `url` (as SQLAlchemy writes it: `sqlite:////var/lib/own.db`).
+    """Open, or create, the read model in the database at `url`: `sqlite:////var/lib/own.db`, or
+    `postgresql://user:password@host:5432/name`.
 
     write_lock: held during every write; whoever writes to the same SQLite file shares it. None: nobody else writes.
-    Raises sqlalchemy.exc.DBAPIError if the database can't be opened.
+    Raises DatabaseUnusable, with `passing` if it is worth trying again, and sqlalchemy.exc.DBAPIError if an SQLite
+    file can't be opened.
     """
     lock = write_lock or nullcontext()
-    engine = _engine(url)
-    with lock, engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
-        _upgrade(connection)
-    return ReadModel(engine, lock)
+    parsed = _parsed(url)
+    engine = _engine(parsed)
+    try:
+        with lock, engine.connect() as plain:
+            connection = plain.execution_options(**{WRITES: True})
+            with connection.begin():
+                _upgrade(connection)
+    except CommandError as error:
+        engine.dispose()
+        raise _newer(parsed, error) from error
+    except DBAPIError as error:
+        engine.dispose()
+        if engine.dialect.name == "sqlite":
+            raise
+        raise explained(parsed, error) from error
+    return ReadModel(engine, lock, _changes(engine))
 
 
-def _engine(url: str) -> Engine:
-    engine = create_engine(url, pool_size=READERS + 2, max_overflow=2)
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or not (parsed.drivername in SCHEMES or parsed.get_backend_name() == "sqlite"):
+        raise DatabaseUnusable(
+            "database-url",
+            "The address of the database is not one that is understood here.",
+            "Write sqlite:////path/to/file.db or postgresql://user:password@host:5432/name.",
+        )
+    return parsed
+
+
+def _engine(url: URL) -> Engine:
+    return postgres_engine(url) if url.drivername in SCHEMES else sqlite_engine(url)
+
+
+def _changes(engine: Engine) -> Channel:
+    """Within a process that has the file alone it is enough to tell each other; else the database tells."""
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
+        return LocalChanges()
+    from ownstack_readmodel.notifying import PostgresChanges  # noqa: PLC0415 - its driver is an extra
 
-
-def _set_up_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    """NORMAL is enough: after a power cut the model may be a little behind, and goes on from there."""
-    connection.isolation_level = None  # sqlite3 leaves BEGIN to us
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-    cursor.execute(f"PRAGMA cache_size={-CACHE_KIB}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """A query of many statements sees one state of the database; a writer takes its turn at the beginning."""
-    writes = connection.get_execution_options().get(WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    return PostgresChanges(engine)
 
 
 def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
     config = Config()
     scripts = str(Path(__file__).parent / "migrations")
     config.set_main_option("script_location", scripts.replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _newer(url: URL, error: CommandError) -> DatabaseUnusable:
+    return DatabaseUnusable(
+        "database-newer",
+        f"The read model at {url.render_as_string(hide_password=True)} is not of this release ({error}).",
+        "Run the release that made it, or a newer one.",
+    )

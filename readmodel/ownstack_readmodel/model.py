@@ -9,9 +9,11 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from ownstack_contracts.topics import HISTORY
-from ownstack_readmodel.changes import LocalChanges
+from ownstack_readmodel.changes import Channel
+from ownstack_readmodel.failures import passes
 from ownstack_readmodel.queries import (
     apps,
     commands,
@@ -52,14 +54,15 @@ PAGE = 50
 class ReadModel:
     """Everything is asked for by team, and nothing of another team is found. `limit`: items on a page."""
 
-    def __init__(self, engine: Engine, write_lock: AbstractContextManager[object]) -> None:
+    def __init__(self, engine: Engine, write_lock: AbstractContextManager[object], changes: Channel) -> None:
         self.engine = engine
-        self.changes = LocalChanges()
+        self.changes = changes
         self._write_lock = write_lock
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="readmodel")
 
     def close(self) -> None:
         """Let the queries under way end, and close all connections."""
+        self.changes.close()
         self._readers.shutdown()
         self.engine.dispose()
 
@@ -71,20 +74,32 @@ class ReadModel:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One transaction, alone in the file; committed at the end, rolled back on an error. For threads."""
+        """One transaction, in SQLite alone in the file; committed at the end, rolled back on an error. For threads."""
         with self._write_lock, self.engine.connect() as plain:
             connection = plain.execution_options(**{WRITES: True})
             with connection.begin():
                 yield connection
 
     async def query(self, asked: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a function of a connection in a thread, in one transaction that only reads."""
+        """Run a function of a connection in a thread, in one transaction that only reads.
+
+        It is run once more if it failed for something that passes by itself, such as a server that was restarted.
+        Raises sqlalchemy.exc.DBAPIError.
+        """
 
         def run() -> T:
             with self.reading() as connection:
                 return asked(connection, *args, **kwargs)
 
-        return await asyncio.get_running_loop().run_in_executor(self._readers, run)
+        def run_twice() -> T:
+            try:
+                return run()
+            except DBAPIError as error:
+                if not passes(error):
+                    raise
+                return run()
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, run_twice)
 
     async def apps(self, team: str, limit: int = PAGE, cursor: str | None = None) -> Page[AppView]:
         """By name. Raises CursorInvalid."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, Table
+
+from ownstack_readmodel.words import Words
 
 METADATA = MetaData()
 
-NAME = String(63)
-ID = String(200)
+NAME = Words(63)
+ID = Words(200)
+TEXT = Words()
 NUMBER = BigInteger
 SERIAL = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in a column of this type
 
@@ -16,7 +19,7 @@ JSON = {"json": True}  # marks a column whose text is JSON
 POSITIONS = Table(
     "rm_positions",
     METADATA,
-    Column("topic", String(100), primary_key=True),
+    Column("topic", Words(100), primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("next", NUMBER, nullable=False),
     sqlite_with_rowid=False,
@@ -29,7 +32,7 @@ TEAMS = Table(
     Column("team", NAME, primary_key=True),
     Column("created_at", NUMBER),
     Column("sequence", NUMBER, nullable=False),
-    Column("hash", String(64), nullable=False),
+    Column("hash", Words(64), nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -38,9 +41,9 @@ STACKS = Table(
     METADATA,
     Column("team", NAME, primary_key=True),
     Column("stack", NAME, primary_key=True),
-    Column("driver", String(40), nullable=False),
-    Column("address", Text, nullable=False),
-    Column("settings", Text, nullable=False, info=JSON),
+    Column("driver", Words(40), nullable=False),
+    Column("address", TEXT, nullable=False),
+    Column("settings", TEXT, nullable=False, info=JSON),
     Column("added_at", NUMBER, nullable=False),
 )
 
@@ -51,13 +54,13 @@ APPS = Table(
     Column("app", NAME, primary_key=True),
     Column("app_id", ID, nullable=False),
     Column("created_at", NUMBER, nullable=False),
-    Column("release_task", String(40), nullable=False),
-    Column("postdeploy", String(40), nullable=False),
+    Column("release_task", Words(40), nullable=False),
+    Column("postdeploy", Words(40), nullable=False),
     Column("waiting_deadline", NUMBER, nullable=False),
     Column("running_deadline", NUMBER, nullable=False),
     Column("pipeline", NAME),
     Column("rollout", ID),
-    Column("queue", Text, nullable=False, info=JSON),
+    Column("queue", TEXT, nullable=False, info=JSON),
 )
 
 APP_STACKS = Table(
@@ -68,17 +71,17 @@ APP_STACKS = Table(
     Column("stack", NAME, primary_key=True),
     Column("app_id", ID, nullable=False),
     Column("place", NUMBER, nullable=False),
-    Column("status", String(10), nullable=False),
-    Column("image", Text),
-    Column("digest", String(140)),
-    Column("config_fingerprint", String(200)),
+    Column("status", Words(10), nullable=False),
+    Column("image", TEXT),
+    Column("digest", Words(140)),
+    Column("config_fingerprint", Words(200)),
     Column("generation", NUMBER, nullable=False),
     Column("deployed_by", ID),
     Column("release", NUMBER),
     Column("known_since", NUMBER),
     Column("at", NUMBER),
-    Column("code", String(64)),
-    Column("message", Text),
+    Column("code", Words(64)),
+    Column("message", TEXT),
     Column("deployment", ID),
     Column("look", ID),
     Column("look_asked", NUMBER),
@@ -93,7 +96,7 @@ PIPELINES = Table(
     Column("team", NAME, primary_key=True),
     Column("production", NAME, primary_key=True),
     Column("created_at", NUMBER, nullable=False),
-    Column("stages", Text, nullable=False, info=JSON),
+    Column("stages", TEXT, nullable=False, info=JSON),
 )
 
 RELEASES = Table(
@@ -103,10 +106,10 @@ RELEASES = Table(
     Column("app_id", ID, primary_key=True),
     Column("release", NUMBER, primary_key=True, autoincrement=False),
     Column("app", NAME, nullable=False),
-    Column("image", Text, nullable=False),
-    Column("digest", String(140), nullable=False),
-    Column("config_fingerprint", String(200), nullable=False),
-    Column("origin", String(40), nullable=False),
+    Column("image", TEXT, nullable=False),
+    Column("digest", Words(140), nullable=False),
+    Column("config_fingerprint", Words(200), nullable=False),
+    Column("origin", Words(40), nullable=False),
     Column("rollout", ID),
     Column("source_app", NAME),
     Column("source_release", NUMBER),
@@ -120,15 +123,15 @@ ROLLOUTS = Table(
     Column("team", NAME, primary_key=True),
     Column("rollout", ID, primary_key=True),
     Column("opened", NUMBER, nullable=False),
-    Column("kind", String(20), nullable=False),
+    Column("kind", Words(20), nullable=False),
     Column("app", NAME, nullable=False),
     Column("app_id", ID, nullable=False),
-    Column("status", String(40), nullable=False),
+    Column("status", Words(40), nullable=False),
     Column("release", NUMBER),
-    Column("image", Text, nullable=False),
-    Column("digest", String(140), nullable=False),
-    Column("config_fingerprint", String(200)),
-    Column("requester", String(256), nullable=False),
+    Column("image", TEXT, nullable=False),
+    Column("digest", Words(140), nullable=False),
+    Column("config_fingerprint", Words(200)),
+    Column("requester", Words(256), nullable=False),
     Column("redeploy", Boolean, nullable=False),
     Column("requested_at", NUMBER, nullable=False),
     Column("started_at", NUMBER),
@@ -137,10 +140,10 @@ ROLLOUTS = Table(
     Column("source_release", NUMBER),
     Column("behind", ID),
     Column("superseded_by", ID),
-    Column("code", String(64)),
-    Column("message", Text),
-    Column("stacks", Text, nullable=False, info=JSON),
-    Column("results", Text, info=JSON),
+    Column("code", Words(64)),
+    Column("message", TEXT),
+    Column("stacks", TEXT, nullable=False, info=JSON),
+    Column("results", TEXT, info=JSON),
     Index("rm_rollouts_by_opening", "team", "opened"),
     Index("rm_rollouts_by_app", "team", "app", "opened"),
     Index("rm_rollouts_by_kind", "team", "kind", "opened"),
@@ -172,8 +175,8 @@ DEPLOYMENTS = Table(
     Column("place", Integer, nullable=False),
     Column("release", NUMBER, nullable=False),
     Column("attempt", NUMBER, nullable=False),
-    Column("state", String(20), nullable=False),
-    Column("code", String(64)),
+    Column("state", Words(20), nullable=False),
+    Column("code", Words(64)),
     Column("at", NUMBER),
     Index("rm_deployments_by_app", "team", "app_id", "started", "place"),
     Index("rm_deployments_by_stack", "team", "app_id", "stack", "started"),
@@ -191,7 +194,7 @@ ATTEMPTS = Table(
     Column("attempt", NUMBER, primary_key=True, autoincrement=False),
     Column("job", ID, nullable=False),
     Column("asked", NUMBER, nullable=False),
-    Column("state", String(20), nullable=False),
+    Column("state", Words(20), nullable=False),
     Column("asked_at", NUMBER, nullable=False),
     Column("granted_at", NUMBER),
     Column("ended_at", NUMBER),
@@ -199,9 +202,9 @@ ATTEMPTS = Table(
     Column("lapses", Integer, nullable=False),
     Column("run", ID),
     Column("generation", NUMBER, nullable=False),
-    Column("phases", Text, nullable=False, info=JSON),
-    Column("code", String(64)),
-    Column("message", Text),
+    Column("phases", TEXT, nullable=False, info=JSON),
+    Column("code", Words(64)),
+    Column("message", TEXT),
     sqlite_with_rowid=False,
 )
 """`asked`: the sequence of the request. `phases`: lists of phase, started_at, ended_at, outcome."""
@@ -214,13 +217,13 @@ POSTDEPLOYS = Table(
     Column("stack", NAME, primary_key=True),
     Column("attempt", NUMBER, primary_key=True, autoincrement=False),
     Column("job", ID, nullable=False),
-    Column("state", String(20), nullable=False),
+    Column("state", Words(20), nullable=False),
     Column("asked_at", NUMBER, nullable=False),
     Column("started_at", NUMBER),
     Column("ended_at", NUMBER),
     Column("run", ID),
-    Column("code", String(64)),
-    Column("message", Text),
+    Column("code", Words(64)),
+    Column("message", TEXT),
     sqlite_with_rowid=False,
 )
 
@@ -229,15 +232,15 @@ COMMANDS = Table(
     METADATA,
     Column("team", NAME, primary_key=True),
     Column("command", ID, primary_key=True),
-    Column("type", String(256), nullable=False),
-    Column("actor", String(256)),
+    Column("type", Words(256), nullable=False),
+    Column("actor", Words(256)),
     Column("at", NUMBER, nullable=False),
-    Column("status", String(20), nullable=False),
+    Column("status", Words(20), nullable=False),
     Column("sequence", NUMBER, nullable=False),
     Column("rollout", ID),
-    Column("code", String(64)),
-    Column("message", Text),
-    Column("hint", Text),
+    Column("code", Words(64)),
+    Column("message", TEXT),
+    Column("hint", TEXT),
 )
 
 HISTORY = Table(
@@ -245,11 +248,11 @@ HISTORY = Table(
     METADATA,
     Column("team", NAME, primary_key=True),
     Column("sequence", NUMBER, primary_key=True, autoincrement=False),
-    Column("type", String(256), nullable=False),
+    Column("type", Words(256), nullable=False),
     Column("app", NAME),
     Column("other_app", NAME),
     Column("at", NUMBER, nullable=False),
-    Column("actor", String(256)),
+    Column("actor", Words(256)),
     Column("record", LargeBinary, nullable=False),
     Index("rm_history_by_app", "team", "app", "sequence"),
 )
@@ -269,7 +272,7 @@ REBUILT = tuple(METADATA.sorted_tables)
 LOG_POSITIONS = Table(
     "rm_log_positions",
     METADATA,
-    Column("topic", String(100), primary_key=True),
+    Column("topic", Words(100), primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("next", NUMBER, nullable=False),
     sqlite_with_rowid=False,
@@ -285,10 +288,10 @@ LOG_LINES = Table(
     Column("deployment", ID, nullable=False),
     Column("job", ID, nullable=False),
     Column("run", ID, nullable=False),
-    Column("phase", String(40), nullable=False),
+    Column("phase", Words(40), nullable=False),
     Column("number", NUMBER, nullable=False),
     Column("at", NUMBER, nullable=False),
-    Column("text", Text, nullable=False),
+    Column("text", TEXT, nullable=False),
     Index("rm_log_lines_once", "team", "job", "run", "number", unique=True),
     Index("rm_log_lines_by_app", "team", "app", "cursor"),
     Index("rm_log_lines_by_stack", "team", "app", "stack", "cursor"),

@@ -19,7 +19,7 @@ from ownstack_projections.offsets import Offsets
 from ownstack_projections.rows import TeamRow
 from ownstack_projections.stopped import FactUnknown, HistoryDamaged
 from ownstack_projections.tables import Rows
-from ownstack_readmodel import LocalChanges, ReadModel
+from ownstack_readmodel import Channel, ReadModel
 from ownstack_readmodel.tables import POSITIONS
 
 P = ParamSpec("P")
@@ -54,9 +54,7 @@ class HistorySink:
     of the tables, while they are built anew beside the live ones.
     """
 
-    def __init__(
-        self, readmodel: ReadModel, executor: Executor, changes: LocalChanges | None, suffix: str = ""
-    ) -> None:
+    def __init__(self, readmodel: ReadModel, executor: Executor, changes: Channel | None, suffix: str = "") -> None:
         self.counts = Counts()
         self.rows = Rows(readmodel, suffix)
         self._readmodel, self._executor, self._changes = readmodel, executor, changes

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.real.databases import BOTH, new_database
 
 from ownstack_readmodel import ReadModel, open_readmodel
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'read model.db'}"
+@pytest.fixture(params=BOTH)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with new_database(request.param, tmp_path, "read model.db") as url:
+        yield url
 
 
 @pytest.fixture

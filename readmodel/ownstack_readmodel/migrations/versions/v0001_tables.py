@@ -7,6 +7,7 @@ from alembic import op
 
 from ownstack_readmodel.migrations.recreate import recreate
 from ownstack_readmodel.tables import REBUILT
+from ownstack_readmodel.words import Words
 
 revision = "v0001"
 down_revision = None
@@ -24,7 +25,7 @@ def upgrade() -> None:
     recreate(op.get_bind())
     op.create_table(
         "rm_log_positions",
-        sa.Column("topic", sa.String(100), primary_key=True),
+        sa.Column("topic", Words(100), primary_key=True),
         sa.Column("partition", sa.Integer, primary_key=True),
         sa.Column("next", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
@@ -32,16 +33,16 @@ def upgrade() -> None:
     op.create_table(
         "rm_log_lines",
         sa.Column("cursor", _SERIAL, primary_key=True),
-        sa.Column("team", sa.String(63), nullable=False),
-        sa.Column("app", sa.String(63), nullable=False),
-        sa.Column("stack", sa.String(63), nullable=False),
-        sa.Column("deployment", sa.String(200), nullable=False),
-        sa.Column("job", sa.String(200), nullable=False),
-        sa.Column("run", sa.String(200), nullable=False),
-        sa.Column("phase", sa.String(40), nullable=False),
+        sa.Column("team", Words(63), nullable=False),
+        sa.Column("app", Words(63), nullable=False),
+        sa.Column("stack", Words(63), nullable=False),
+        sa.Column("deployment", Words(200), nullable=False),
+        sa.Column("job", Words(200), nullable=False),
+        sa.Column("run", Words(200), nullable=False),
+        sa.Column("phase", Words(40), nullable=False),
         sa.Column("number", sa.BigInteger, nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
-        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("text", Words(), nullable=False),
         sqlite_autoincrement=True,
     )
     for name, columns in _INDEXES.items():
