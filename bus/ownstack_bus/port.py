@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-PASSING = frozenset({"disk-full", "bus-io-error", "bus-busy"})
+PASSING = frozenset({"disk-full", "bus-io-error", "bus-busy", "bus-unavailable"})
 """Codes of errors that may pass by themselves: nothing was written, nothing was lost, trying again is right."""
 
 
@@ -152,7 +152,11 @@ class Bus(Protocol):
         """As `read`, then goes on with new records as they come. `start` None: only what comes from now on."""
 
     async def end(self, topic: str, partition: int) -> int:
-        """The offset that the next record of this partition will get."""
+        """The offset before which all records are; the next one gets it, or a later one. Between two records may lie
+        offsets of none: how many records there are, `behind` tells."""
+
+    async def behind(self, topic: str, partition: int, position: int) -> int:
+        """How many records lie at or after `position`: exact up to some hundreds, else at least as many."""
 
     async def close(self) -> None:
         """Let go of files and connections. What was published is durable already."""

@@ -91,6 +91,10 @@ class EmbeddedBus:
         """See Bus."""
         return self._logs.at(topic, partition).end
 
+    async def behind(self, topic: str, partition: int, position: int) -> int:
+        """See Bus."""
+        return max(self._logs.at(topic, partition).end - position, 0)
+
     async def publish(self, records: Sequence[Outgoing]) -> None:
         """See Bus.
 

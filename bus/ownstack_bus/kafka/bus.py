@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from aiokafka import TopicPartition
+
+from ownstack_bus.kafka import reading, topics
 from ownstack_bus.kafka.clients import Clients
+from ownstack_bus.kafka.errors import translating
 from ownstack_bus.kafka.processing import process
+from ownstack_bus.kafka.projecting import project
+from ownstack_bus.kafka.publishing import Publisher
 from ownstack_bus.kafka.settings import KafkaSettings
 from ownstack_bus.kafka.working import work
 from ownstack_bus.meter import Meter, Unmetered
-from ownstack_bus.port import Actor, At, Outgoing, Processor, Record, Sink
+from ownstack_bus.port import Actor, At, BusError, Outgoing, Processor, Record, Sink
+from ownstack_contracts.topics import TOPICS
 
 _BEGINNING = At(offset=0)
+
+COUNTED = 1_000
+"""Up to so many offsets, `behind` looks how many of them are records."""
 
 
 class KafkaBus:
@@ -20,45 +30,102 @@ class KafkaBus:
     def __init__(self, clients: Clients) -> None:
         """Use `open`."""
         self._clients = clients
+        self._partitions: dict[str, int] = {}
+        self._publisher = Publisher(clients, self.partitions)
+        self._behind: dict[TopicPartition, tuple[int, int, int]] = {}
+        self._closed = False
 
     @classmethod
     async def open(cls, servers: str, settings: KafkaSettings | None = None, meter: Meter | None = None) -> KafkaBus:
-        """Connect to the cluster at `servers` (`host:port,…`)."""
-        return cls(Clients(servers, settings or KafkaSettings(), meter or Unmetered()))
+        """Speak to the cluster at `servers` (`host:port,…`), whose topics were set up (`ownstack bus setup`).
+
+        Raises BusError: `bus-topics-missing`, `bus-topics-differ`, `bus-unavailable`, `bus-not-allowed`, `bus-tls`,
+        `bus-sasl`.
+        """
+        clients = Clients(servers, settings or KafkaSettings(), meter or Unmetered())
+        await topics.check(clients)
+        return cls(clients)
 
     async def partitions(self, topic: str) -> int:
-        """See Bus."""
-        raise NotImplementedError
+        """See Bus. Raises BusError `unknown-topic`."""
+        self._check()
+        if topic not in TOPICS:
+            raise BusError("unknown-topic", f"There is no topic {topic!r}. There are {', '.join(TOPICS)}.")
+        if topic not in self._partitions:
+            async with reading.reader(self._clients) as consumer:
+                with translating(self._clients.servers):
+                    await consumer._client._wait_on_metadata(self._clients.topic(topic))
+                found = consumer.partitions_for_topic(self._clients.topic(topic))
+            self._partitions[topic] = len(found or ())
+        return self._partitions[topic]
 
     async def end(self, topic: str, partition: int) -> int:
         """See Bus."""
-        raise NotImplementedError
+        return await reading.end(self._clients, await self._place(topic, partition))
+
+    async def behind(self, topic: str, partition: int, position: int) -> int:
+        """See Bus."""
+        place = await self._place(topic, partition)
+        end = await reading.end(self._clients, place)
+        if end - position > COUNTED or end <= position:
+            return max(end - position, 0)
+        known = self._behind.get(place)
+        if known is None or known[:2] != (position, end):
+            counted = await reading.count(self._clients, place, position, self._check)
+            known = self._behind[place] = (position, end, counted)
+        return known[2]
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
-        """See Bus."""
-        raise NotImplementedError
+        """See Bus.
+
+        Raises BusError: `unknown-topic`, `unknown-partition`, `record-too-large`, `bus-unavailable`, `bus-closed`.
+        """
+        self._check()
+        if records:
+            await self._publisher.publish(records)
 
     async def process(
         self, service: str, inputs: Sequence[str], history: str, factory: Callable[[int], Processor]
     ) -> None:
         """See Bus."""
+        self._check()
         await process(self._clients, service, inputs, history, factory)
 
     async def work(self, topic: str, group: str, actor: Actor) -> None:
         """See Bus."""
+        self._check()
         await work(self._clients, topic, group, actor)
 
     async def project(self, topic: str, group: str, sink: Sink) -> None:
-        """See Bus."""
-        raise NotImplementedError
+        """See Bus. What the sink raises is raised. Raises BusError `records-gone`, `bus-closed`."""
+        self._check()
+        await project(self._clients, topic, group, sink, self._check)
 
-    def read(self, topic: str, partition: int, start: At = _BEGINNING, end: int | None = None) -> AsyncIterator[Record]:
+    async def read(
+        self, topic: str, partition: int, start: At = _BEGINNING, end: int | None = None
+    ) -> AsyncIterator[Record]:
         """See Bus."""
-        raise NotImplementedError
+        place = await self._place(topic, partition)
+        async for record in reading.read(self._clients, place, start, end, self._check):
+            yield record
 
-    def tail(self, topic: str, partition: int, start: At | None = None) -> AsyncIterator[Record]:
+    async def tail(self, topic: str, partition: int, start: At | None = None) -> AsyncIterator[Record]:
         """See Bus."""
-        raise NotImplementedError
+        place = await self._place(topic, partition)
+        async for record in reading.tail(self._clients, place, start, self._check):
+            yield record
 
     async def close(self) -> None:
-        """See Bus."""
+        """See Bus. What runs on this bus ends with BusError `bus-closed`."""
+        self._closed = True
+        await self._publisher.close()
+
+    def _check(self) -> None:
+        if self._closed:
+            raise BusError("bus-closed", "The bus was closed. Open another.")
+
+    async def _place(self, topic: str, partition: int) -> TopicPartition:
+        count = await self.partitions(topic)
+        if not 0 <= partition < count:
+            raise BusError("unknown-partition", f"{topic} has partitions 0 to {count - 1}, and no {partition}.")
+        return self._clients.place(topic, partition)

@@ -58,6 +58,15 @@ class Clients:
             **self._common(), enable_idempotence=True, max_request_size=MAX_REQUEST_BYTES, acks="all", **options
         )
 
+    def session(self) -> dict[str, int]:
+        """The options of a member of a group: how long it may be silent, how often it says that it lives."""
+        session = int(self.settings.session_timeout * 1_000)
+        return {
+            "session_timeout_ms": session,
+            "heartbeat_interval_ms": max(session // 4, 100),
+            "rebalance_timeout_ms": max(session, 10_000),
+        }
+
     def admin(self) -> AIOKafkaAdminClient:
         """It is not started yet."""
         return AIOKafkaAdminClient(**self._common())

@@ -1,0 +1,143 @@
+"""A real Kafka for tests, one per run; each test has topics of its own.
+
+From OWNSTACK_TEST_KAFKA if given (`host:port`); else a container where a Docker engine answers; else a broker of this
+machine, which takes Java and Maven. What can't be had is skipped, saying how to get it; with CI set it fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from tests.real import brokers
+
+from ownstack_bus.kafka import KafkaBus, KafkaSettings
+from ownstack_bus.kafka.clients import Clients
+from ownstack_bus.kafka.topics import set_up
+from ownstack_contracts.topics import TOPICS
+
+IMAGE = "apache/kafka:4.1.1"
+HOW = (
+    "Kafka is not here, so nothing was tested on it. Give one: OWNSTACK_TEST_KAFKA=host:port, or a Docker engine with "
+    "testcontainers, or Java 17 and Maven (apt-get install openjdk-17-jre-headless maven)."
+)
+
+
+class NoKafka(Exception):
+    """There is none in this way."""
+
+
+@cache
+def server() -> str | None:
+    """`host:port` of the broker of this run, started if need be; None if there is none."""
+    given = os.environ.get("OWNSTACK_TEST_KAFKA")
+    if given:
+        return given
+    for way in (_container, _installed):
+        try:
+            return way()
+        except NoKafka as why:
+            print(f"no Kafka from {way.__name__.strip('_')}: {why}", file=sys.stderr)
+    return None
+
+
+def kafka() -> str:
+    """`host:port` of the broker of this run; the test is skipped if there is none, and fails in CI."""
+    found = server()
+    if found is None:
+        _lacking()
+    assert found
+    return found
+
+
+def need_brokers() -> None:
+    """For tests that stop and start brokers: skipped where none can be run, and failed in CI."""
+    if not brokers.possible():
+        _lacking()
+
+
+def new_prefix() -> str:
+    """Before the names of a test's own topics."""
+    return f"test-{uuid4().hex[:12]}."
+
+
+@asynccontextmanager
+async def new_topics(servers: str, partitions: int = 12, **settings: object) -> AsyncIterator[KafkaSettings]:
+    """All topics, empty, under a prefix that the settings name; deleted afterwards."""
+    chosen = KafkaSettings(prefix=new_prefix(), **settings)  # type: ignore[arg-type]
+    clients = Clients(servers, chosen)
+    await set_up(clients, partitions)
+    try:
+        yield chosen
+    finally:
+        admin = clients.admin()
+        await admin.start()
+        try:
+            await admin.delete_topics([clients.topic(name) for name in TOPICS])
+        finally:
+            await admin.close()
+
+
+@asynccontextmanager
+async def new_bus(partitions: int = 12, **settings: object) -> AsyncIterator[KafkaBus]:
+    """A bus whose topics are empty, on the broker of this run."""
+    servers = await asyncio.to_thread(kafka)
+    async with new_topics(servers, partitions, **settings) as chosen:
+        bus = await KafkaBus.open(servers, chosen)
+        try:
+            yield bus
+        finally:
+            await bus.close()
+
+
+def _lacking() -> None:
+    if os.environ.get("CI"):
+        pytest.fail(HOW)
+    pytest.skip(HOW)
+
+
+def _container() -> str:
+    """A container, ended with this run."""
+    try:
+        import docker  # noqa: PLC0415 - where it is not, there are other ways
+        from testcontainers.kafka import KafkaContainer  # noqa: PLC0415 - as above
+    except ImportError as error:
+        raise NoKafka(f"{error.name} is not installed") from None
+    try:
+        docker.from_env(timeout=5).ping()
+    except (docker.errors.DockerException, OSError) as error:
+        raise NoKafka(f"no Docker engine answers ({type(error).__name__})") from None
+    container = KafkaContainer(IMAGE).with_kraft()
+    try:
+        container.start()
+    except docker.errors.APIError as error:
+        raise NoKafka(f"{IMAGE} can't be had: {error.explanation}") from None
+    atexit.register(container.stop)
+    found: str = container.get_bootstrap_server()
+    return found
+
+
+def _installed() -> str:
+    """A broker of this machine, ended with this run."""
+    if not brokers.possible():
+        raise NoKafka("java is not installed, or mvn is needed to fetch the jars")
+    folder = Path(tempfile.mkdtemp(prefix="ownstack-kafka-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    try:
+        cluster = brokers.cluster(folder)
+    except subprocess.CalledProcessError as error:
+        raise NoKafka(f"{error.cmd[0]} failed") from None
+    atexit.register(cluster.stop)
+    cluster.start()
+    return cluster.servers
