@@ -1,21 +1,24 @@
-"""A bus, a read model and a vault's lock in one file, as `ownstack up` has them."""
+"""A bus in a file, and a read model in the same one, as `ownstack up` has them, or in a PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.real.databases import BOTH, new_database
 
 from ownstack_bus.connect import open_bus
 from ownstack_bus.port import Bus, Outgoing, Record
 from ownstack_contracts.topics import HISTORY
 from ownstack_projections.main import Projections, Settings
 from ownstack_readmodel import ReadModel, open_readmodel
+
+FILE = "ownstack.db"
 
 
 @dataclass
@@ -45,11 +48,18 @@ class Circle:
                 await running
 
 
+@pytest.fixture(params=BOTH)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where the read model is: in the file of the bus, or in a PostgreSQL."""
+    with new_database(request.param, tmp_path, FILE) as url:
+        yield url
+
+
 @pytest.fixture
-async def circle(tmp_path: Path) -> AsyncIterator[Circle]:
-    url, lock = f"sqlite:///{tmp_path / 'ownstack.db'}", threading.Lock()
-    bus = await open_bus(url, write_lock=lock)
-    readmodel = open_readmodel(url, lock)
+async def circle(tmp_path: Path, database: str) -> AsyncIterator[Circle]:
+    lock = threading.Lock()
+    bus = await open_bus(f"sqlite:///{tmp_path / FILE}", write_lock=lock)
+    readmodel = open_readmodel(database, lock if database.startswith("sqlite") else None)
     yield Circle(bus, readmodel)
     await bus.close()
     readmodel.close()

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 from tests.bench.histories import Chronicle, shop
+from tests.real.databases import BOTH, new_database
 from tests.unit.projections.house import House
 
 from ownstack_readmodel import open_readmodel
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(open_readmodel(f"sqlite:///{tmp_path / 'house.db'}", threading.Lock()))
-    yield house
-    house.close()
+@pytest.fixture(params=BOTH)
+def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+    with new_database(request.param, tmp_path) as url:
+        house = House(open_readmodel(url, threading.Lock()))
+        yield house
+        house.close()
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.bench.histories import Chronicle, promoted, shop
+from tests.real.databases import BOTH, new_database
 from tests.unit.projections.house import House, at_new_offsets, dump, empty
 from tests.unit.projections.tumult import tumult
 
@@ -21,12 +21,12 @@ from ownstack_readmodel.views import AppStackView, AppView, RolloutView
 LIGHT = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@pytest.fixture(scope="module")
-def readmodel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadModel]:
-    path: Path = tmp_path_factory.mktemp("agreement")
-    readmodel = open_readmodel(f"sqlite:///{path / 'model.db'}", threading.Lock())
-    yield readmodel
-    readmodel.close()
+@pytest.fixture(scope="module", params=BOTH)
+def readmodel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadModel]:
+    with new_database(request.param, tmp_path_factory.mktemp("agreement")) as url:
+        readmodel = open_readmodel(url, threading.Lock())
+        yield readmodel
+        readmodel.close()
 
 
 def _begun() -> Chronicle:
