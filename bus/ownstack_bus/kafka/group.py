@@ -29,6 +29,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.commit import OffsetCommitRequest
 
+from ownstack_bus.kafka.errors import passes
 from ownstack_bus.kafka.holding import Mark
 from ownstack_bus.kafka.marks import MAX_CHARACTERS
 from ownstack_bus.port import BusError
@@ -82,7 +83,7 @@ class Group:
                 self._rejoin(membership, error)
                 return False
             except KafkaError as error:
-                if not error.retriable:
+                if not passes(error):
                     raise
                 if not delayed:
                     logger.warning("Group %s: a commit has to wait: %r", self._name, error)

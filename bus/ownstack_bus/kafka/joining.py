@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError
 
 from ownstack_bus.kafka.committing import Committer
+from ownstack_bus.kafka.errors import passes
 from ownstack_bus.kafka.group import Group, Membership
 from ownstack_bus.kafka.holding import Holding, Mark
 
@@ -115,7 +116,7 @@ class Joining(ConsumerRebalanceListener):
             try:
                 starts: dict[TopicPartition, int] = await self._consumer.beginning_offsets(list(places))
             except KafkaError as error:
-                if not error.retriable and not isinstance(error, KafkaTimeoutError):
+                if not passes(error):
                     raise
                 await asyncio.sleep(RETRY_S)
             else:

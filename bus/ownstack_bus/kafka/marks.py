@@ -19,6 +19,9 @@ MAX_CHARACTERS = 4_096
 """What a broker takes (`offset.metadata.max.bytes`)."""
 
 MAX_BYTES = (MAX_CHARACTERS - 1) // 5 * 4
+MAX_SPAN = 1 << 20
+"""Offsets from the position on of which any may be taken: they are counted out with every commit."""
+
 _BITS, _PACKED_BITS, _LEFT = "b", "z", "l"
 _WORTH_PACKING = 32
 
@@ -58,9 +61,11 @@ def fits(span: int, left: int) -> bool:
     not done yet; now, and whatever of them is done later."""
     if span // 8 + 1 <= MAX_BYTES:
         return True
+    if span > MAX_SPAN:
+        return False
     # Numbers that add up to no more than `span`: only so many of them can need a second byte, a third, and so on.
     numbers = left + 1
-    return sum(min(numbers, span >> shift) for shift in (0, 7, 14, 21, 28, 35, 42, 49, 56)) <= MAX_BYTES
+    return sum(min(numbers, span >> shift) for shift in (0, 7, 14, 21)) <= MAX_BYTES
 
 
 def _text(payload: bytes) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from ownstack_bus.actors import Actors
@@ -14,33 +15,56 @@ from ownstack_bus.inboxes import KeyInbox
 from ownstack_bus.kafka.assignors import sticky
 from ownstack_bus.kafka.clients import Clients
 from ownstack_bus.kafka.committing import Ack, Committer, partition_lost
+from ownstack_bus.kafka.errors import passes, translating
 from ownstack_bus.kafka.group import Group
 from ownstack_bus.kafka.holding import Holding
 from ownstack_bus.kafka.joining import Joining
-from ownstack_bus.port import Actor
+from ownstack_bus.kafka.watching import Watchdog
+from ownstack_bus.port import Actor, BusError
 
 logger = logging.getLogger(__name__)
 
 BATCH = 1_000
 POLL_MS = 500
 LAST_COMMIT_S = 2.0
+FIRST_DELAY_S = 0.1
+LAST_DELAY_S = 5.0
 
 
 async def work(clients: Clients, topic: str, group: str, actor: Actor) -> None:
-    """See Bus."""
-    settings = clients.settings
-    session_ms = int(settings.session_timeout * 1_000)
-    consumer = clients.consumer(
-        group_id=clients.named(group),
-        partition_assignment_strategy=(sticky(),),
-        session_timeout_ms=session_ms,
-        heartbeat_interval_ms=session_ms // 10,
-    )
-    try:
-        await consumer.start()
-        await Member(clients, consumer, topic, group, actor).run()
-    finally:
-        await consumer.stop()
+    """See Bus.
+
+    Raises BusError `unknown-topic`, `bus-not-allowed`, `bus-tls`, `bus-stalled`, `bus-metadata-refused`, `bus-error`.
+    """
+    with translating(clients.servers):
+        consumer = await _started(clients, group)
+        try:
+            if clients.topic(topic) not in await consumer.topics():
+                raise BusError("unknown-topic", f"There is no topic {topic!r}. Run `ownstack bus setup` first.")
+            await Member(clients, consumer, topic, group, actor).run()
+        finally:
+            await consumer.stop()
+
+
+async def _started(clients: Clients, group: str) -> AIOKafkaConsumer:
+    """A consumer, as soon as the cluster can be reached."""
+    delay = FIRST_DELAY_S
+    while True:
+        consumer = clients.consumer(
+            group_id=clients.named(group), partition_assignment_strategy=(sticky(),), **clients.session()
+        )
+        try:
+            await consumer.start()
+        except BaseException as error:
+            await consumer.stop()
+            if not isinstance(error, KafkaConnectionError):
+                raise
+            if delay == FIRST_DELAY_S:
+                logger.warning("Group %s waits for Kafka at %s: %s", group, clients.servers, error)
+        else:
+            return consumer
+        await asyncio.sleep(delay)
+        delay = min(2 * delay, LAST_DELAY_S)
 
 
 class Member:
@@ -61,41 +85,60 @@ class Member:
         """Work until cancelled."""
         self._consumer.subscribe([self._clients.topic(self._topic)], listener=self._joining)
         poll = asyncio.create_task(self._poll())
-        parts = {asyncio.create_task(self._committer.run()), asyncio.create_task(self._joining.run())}
+        watchdog = Watchdog(self._consumer, self._wanted, self._lag)
+        parts = {asyncio.create_task(part.run()) for part in (self._committer, self._joining, watchdog)}
         try:
             ended, _ = await asyncio.wait({poll, *parts}, return_when=asyncio.FIRST_COMPLETED)
             for part in ended:
                 part.result()
         finally:
-            self._ending = True
-            await self._actors.end()
-            await self._committer.close(LAST_COMMIT_S)
-            for part in parts:
-                part.cancel()
-            await self._consumer.stop()  # which ends the poll, too
-            poll.cancel()
-            await asyncio.gather(poll, *parts, return_exceptions=True)
+            await self._leave(poll, parts)
+
+    async def _leave(self, poll: asyncio.Task[None], parts: Collection[asyncio.Task[None]]) -> None:
+        self._ending = True
+        await self._actors.end()
+        await self._committer.close(LAST_COMMIT_S)
+        for part in parts:
+            part.cancel()
+        await self._consumer.stop()  # which ends the poll, too
+        poll.cancel()
+        await asyncio.gather(poll, *parts, return_exceptions=True)
 
     async def _poll(self) -> None:
+        warned = False
         while not self._ending:
-            found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
+            try:
+                found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
+            except KafkaError as error:
+                if not passes(error):
+                    raise
+                if not warned:
+                    logger.warning("Group %s waits for Kafka at %s: %r", self._name, self._clients.servers, error)
+                warned = True
+                await asyncio.sleep(FIRST_DELAY_S)
+                continue
+            warned = warned and not found
             for place, records in found.items():
-                holding = self._joining.held.get(place)
-                if holding and not self._ending:
-                    self._take(holding, records)
+                if self._joining.settled and not self._ending:
+                    self._take(self._joining.held[place], records)
             await asyncio.sleep(0)
 
     def _take(self, holding: Holding, found: Sequence[ConsumerRecord[bytes, bytes]] = ()) -> None:
-        meter, place = self._clients.meter, holding.place
         taken = holding.take(map(self._clients.record, found))
-        meter.batch(self._name, len(taken))
+        self._clients.meter.batch(self._name, len(taken))
         for record in taken:
             self._actors.hand_over(record)
         if holding.full:
-            self._consumer.pause(place)
-        end = self._consumer.last_stable_offset(place)
+            self._consumer.pause(holding.place)
+        end = self._consumer.last_stable_offset(holding.place)
         if end is not None:
-            meter.lag(self._name, self._topic, place.partition, max(0, end - holding.wanted))
+            self._lag(holding.place, max(0, end - holding.wanted))
+
+    def _lag(self, place: TopicPartition, records: int) -> None:
+        self._clients.meter.lag(self._name, self._topic, place.partition, records)
+
+    def _wanted(self) -> Mapping[TopicPartition, int]:
+        return {place: holding.wanted for place, holding in self._joining.held.items() if not holding.full}
 
     async def _acknowledge(self, inbox: KeyInbox, offsets: Sequence[int]) -> None:
         holding = self._joining.held.get(self._clients.place(self._topic, inbox.partition))

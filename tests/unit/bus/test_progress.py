@@ -58,3 +58,19 @@ def test_a_gap_takes_a_bit_per_record() -> None:
 def test_it_tells_what_is_new() -> None:
     progress = of([1])
     assert [progress.add(offset) for offset in (1, 3, 0, 0, 1, 2, 3)] == [False, True, True, False, False, True, False]
+
+
+@given(offsets, st.integers(0, 300), st.integers(0, 50))
+def test_what_does_not_exist_counts_as_done(done: list[int], start: int, length: int) -> None:
+    progress = of(done)
+    progress.fill(start, start + length)
+    expected = {*done, *range(start, start + length)}
+    assert [offset for offset in range(352) if offset in progress] == sorted(expected)
+    assert progress.position == next(offset for offset in range(352) if offset not in expected)
+
+
+@given(offsets, st.integers(0, 10**12))
+def test_it_is_the_same_by_what_is_left(done: list[int], position: int) -> None:
+    progress = of([position + offset for offset in done], position)
+    again = Progress.of_left(progress.position, *progress.left())
+    assert (again.position, again.encoded()) == (progress.position, progress.encoded())
