@@ -5,8 +5,13 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
+import orjson
+
 KEPT_BYTES = 64 * 1024
 """So much of a record is kept; its hash is always that of the whole."""
+
+_CONFIDENTIAL = "ConfigSet"
+"""The type of command that carries secrets: of one that can't be read only the hash is kept."""
 
 
 class RawRecord(NamedTuple):
@@ -54,4 +59,13 @@ def dead_letter(record: RawRecord, code: str, reason: str) -> DeadLetter:
         len(record.value),
     )
     headers = tuple((name, str(value).encode("utf-8", "replace")) for name, value in zip(HEADERS, values, strict=True))
-    return DeadLetter(record.key, record.value[:KEPT_BYTES], headers)
+    return DeadLetter(record.key, b"" if _holds_secrets(record.value) else record.value[:KEPT_BYTES], headers)
+
+
+def _holds_secrets(value: bytes) -> bool:
+    """What is no JSON may be one that was mistyped: then its name anywhere in it is enough."""
+    try:
+        event = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return _CONFIDENTIAL.encode() in value
+    return isinstance(event, dict) and event.get("type") == _CONFIDENTIAL

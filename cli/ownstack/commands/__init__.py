@@ -9,6 +9,7 @@ import typer
 
 from ownstack.commands import (
     apps,
+    dead_letters,
     deploys,
     history,
     houses,
@@ -52,7 +53,14 @@ def assemble(run: Callable[[Sequence[str]], int]) -> typer.Typer:
     apps.register(app)
     app.add_typer(pipelines.group(), name="pipeline")
     root.add_typer(app, name="app")
-    for name, group in (("stack", stacks), ("promotion", promotions), ("release", releases), ("token", tokens)):
+    groups = {
+        "stack": stacks,
+        "promotion": promotions,
+        "release": releases,
+        "token": tokens,
+        "dead-letter": dead_letters,
+    }
+    for name, group in groups.items():
         root.add_typer(group.group(), name=name)
     return root
 

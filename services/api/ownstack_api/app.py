@@ -15,6 +15,7 @@ from ownstack_api.parts import Parts
 from ownstack_api.routes import (
     apps,
     commands,
+    dead_letters,
     deployments,
     health,
     history,
@@ -43,6 +44,7 @@ ROUTES = [
         rollouts,
         history,
         logs,
+        dead_letters,
         tokens,
         health,
     )

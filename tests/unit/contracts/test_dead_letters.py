@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+import pytest
+
 from ownstack_contracts.dead_letters import KEPT_BYTES, RawRecord, dead_letter
 
 
@@ -41,3 +43,19 @@ def test_a_reason_that_is_no_valid_text_is_kept_as_far_as_it_goes() -> None:
     letter = dead_letter(RawRecord("ownstack.reports", 0, 0, 0, "", b""), "internal-error", "lone \ud800 surrogate")
 
     assert dict(letter.headers)["reason"] == b"lone ? surrogate"
+
+
+@pytest.mark.parametrize(
+    "value", [b'{"type":"Config\\u0053et","data":{"k":"s3cret"}}', b'{"type":"ConfigSet","k":"s3cret"']
+)
+def test_of_a_command_that_holds_secrets_only_the_hash_is_kept(value: bytes) -> None:
+    letter = dead_letter(RawRecord("ownstack.commands", 0, 0, 0, "acme", value), "unknown-type", "It is no message.")
+
+    assert letter.value == b""
+    assert dict(letter.headers)["sha256"] == hashlib.sha256(value).hexdigest().encode()
+    assert dict(letter.headers)["length"] == str(len(value)).encode()
+
+
+def test_what_only_speaks_of_secrets_is_kept() -> None:
+    value = b'{"type":"AppCreated","data":{"app":"ConfigSet"}}'
+    assert dead_letter(RawRecord("ownstack.commands", 0, 0, 0, "acme", value), "invalid-data", "No.").value == value
