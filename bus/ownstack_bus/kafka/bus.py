@@ -94,7 +94,7 @@ class KafkaBus:
     async def work(self, topic: str, group: str, actor: Actor) -> None:
         """See Bus."""
         self._check()
-        await work(self._clients, topic, group, actor)
+        await work(self._clients, topic, group, actor, self._check)
 
     async def project(self, topic: str, group: str, sink: Sink) -> None:
         """See Bus. What the sink raises is raised. Raises BusError `records-gone`, `bus-closed`."""

@@ -19,6 +19,7 @@ from ownstack_bus.kafka.errors import passes, translating
 from ownstack_bus.kafka.group import Group
 from ownstack_bus.kafka.holding import Holding
 from ownstack_bus.kafka.joining import Joining
+from ownstack_bus.kafka.reading import Check
 from ownstack_bus.kafka.watching import Watchdog
 from ownstack_bus.port import Actor, BusError
 
@@ -31,8 +32,8 @@ FIRST_DELAY_S = 0.1
 LAST_DELAY_S = 5.0
 
 
-async def work(clients: Clients, topic: str, group: str, actor: Actor) -> None:
-    """See Bus.
+async def work(clients: Clients, topic: str, group: str, actor: Actor, check: Check) -> None:
+    """See Bus. check: asked again and again whether to go on; what it raises is raised.
 
     Raises BusError `unknown-topic`, `bus-not-allowed`, `bus-tls`, `bus-stalled`, `bus-metadata-refused`, `bus-error`.
     """
@@ -41,7 +42,7 @@ async def work(clients: Clients, topic: str, group: str, actor: Actor) -> None:
         try:
             if clients.topic(topic) not in await consumer.topics():
                 raise BusError("unknown-topic", f"There is no topic {topic!r}. Run `ownstack bus setup` first.")
-            await Member(clients, consumer, topic, group, actor).run()
+            await Member(clients, consumer, topic, group, actor, check).run()
         finally:
             await consumer.stop()
 
@@ -70,7 +71,10 @@ async def _started(clients: Clients, group: str) -> AIOKafkaConsumer:
 class Member:
     """One member of a group: takes the records of its partitions and hands them to the actors."""
 
-    def __init__(self, clients: Clients, consumer: AIOKafkaConsumer, topic: str, group: str, actor: Actor) -> None:
+    def __init__(
+        self, clients: Clients, consumer: AIOKafkaConsumer, topic: str, group: str, actor: Actor, check: Check
+    ) -> None:
+        self._check = check
         self._clients = clients
         self._consumer = consumer
         self._topic = topic
@@ -107,6 +111,7 @@ class Member:
     async def _poll(self) -> None:
         warned = False
         while not self._ending:
+            self._check()
             try:
                 found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
             except KafkaError as error:
