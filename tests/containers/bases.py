@@ -149,7 +149,9 @@ class Store:
         if not root.exists():
             fresh = self.folder / f"debian-{SUITE}.new"
             shutil.rmtree(fresh, ignore_errors=True)
-            run("debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, str(fresh))
+            run(
+                "unshare", "--mount", "debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, str(fresh)
+            )
             (fresh / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
             (fresh / "usr/sbin/policy-rc.d").chmod(0o755)  # nothing is started while packages are installed
             (fresh / "etc/dpkg/dpkg.cfg.d/quick").write_text("force-unsafe-io\n", encoding="ascii")

@@ -111,21 +111,48 @@ def _container() -> str:
     """A container, ended with this run."""
     try:
         import docker  # noqa: PLC0415 - where it is not, there are other ways
-        from testcontainers.kafka import KafkaContainer  # noqa: PLC0415 - as above
+        from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - as above
+        from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415 - as above
     except ImportError as error:
         raise NoKafka(f"{error.name} is not installed") from None
     try:
         docker.from_env(timeout=5).ping()
     except (docker.errors.DockerException, OSError) as error:
         raise NoKafka(f"no Docker engine answers ({type(error).__name__})") from None
-    container = KafkaContainer(IMAGE).with_kraft()
+    port = brokers.free_port()  # the broker tells it to its clients, so it must be known before the broker starts
+    container = DockerContainer(IMAGE).with_bind_ports(9092, port)
+    found = f"{container.get_container_host_ip()}:{port}"
+    for name, value in _environment(found).items():
+        container.with_env(name, value)
+    container.waiting_for(LogMessageWaitStrategy("Kafka Server started"))
     try:
         container.start()
     except docker.errors.APIError as error:
         raise NoKafka(f"{IMAGE} can't be had: {error.explanation}") from None
     atexit.register(container.stop)
-    found: str = container.get_bootstrap_server()
     return found
+
+
+def _environment(advertised: str) -> dict[str, str]:
+    """Of the published image (testcontainers' own KafkaContainer knows only Confluent's): one broker, quick to join."""
+    return {
+        "KAFKA_NODE_ID": "1",
+        "KAFKA_PROCESS_ROLES": "broker,controller",
+        "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
+        "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "KAFKA_LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
+        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://{advertised}",
+        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
+        "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+        "KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS": "8",
+        "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
+        "KAFKA_TRANSACTION_STATE_LOG_NUM_PARTITIONS": "8",
+        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
+        "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+        "KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS": "1000",
+        "KAFKA_HEAP_OPTS": "-Xmx512m",
+    }
 
 
 def _installed() -> str:

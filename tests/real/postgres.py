@@ -110,7 +110,7 @@ def _container() -> str:
     """A container, ended with this run."""
     try:
         import docker  # noqa: PLC0415 - where it is not, there are other ways
-        from testcontainers.postgres import PostgresContainer  # noqa: PLC0415 - as above
+        from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415 - as above
     except ImportError as error:
         raise NoPostgres(f"{error.name} is not installed") from None
     try:
