@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from ownstack_bus.embedded.clocks import Clock, Times, wall_clock
+from ownstack_bus.clocks import Clock, wall_clock
 from ownstack_bus.embedded.ledger import Ledger
 from ownstack_bus.embedded.log import Log, Logs
 from ownstack_bus.embedded.owner import FileOwner
@@ -17,6 +17,7 @@ from ownstack_bus.embedded.projecting import project
 from ownstack_bus.embedded.reader import Cursor, Reader
 from ownstack_bus.embedded.retention import Retention
 from ownstack_bus.embedded.schema import LogState, connect, prepare
+from ownstack_bus.embedded.times import Times
 from ownstack_bus.embedded.working import Group
 from ownstack_bus.embedded.writer import Writer
 from ownstack_bus.partitioning import partition_of

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ownstack_bus.embedded import segments
-from ownstack_bus.embedded.clocks import Times
 from ownstack_bus.embedded.log import Log
 from ownstack_bus.embedded.schema import LogState
+from ownstack_bus.embedded.times import Times
 from ownstack_bus.port import BusError, Outgoing, Record
 from ownstack_bus.progress import Progress
 

@@ -8,18 +8,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
-from ownstack_bus.embedded.clocks import Times
+from ownstack_bus.attempts import FIRST_DELAY_S, Attempts, ProcessorFailed, decided, not_restored, trying
 from ownstack_bus.embedded.inputs import Inputs
 from ownstack_bus.embedded.ledger import Fence
 from ownstack_bus.embedded.log import Log, Logs
 from ownstack_bus.embedded.reader import Reader
+from ownstack_bus.embedded.times import Times
 from ownstack_bus.embedded.writer import Writer
 from ownstack_bus.port import PASSING, BusError, Outgoing, Processor, Record, Restored
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 MAX_OUTGOING = 10_000
 """A transaction is cut, between inputs, once it holds more than this."""
@@ -31,10 +30,6 @@ TURN = 1_000
 """Others on the event loop get a turn once so many outputs were made. Not more often: with each turn, the threads that
 wait for the interpreter's lock may take it for some milliseconds."""
 
-MAX_FAILURES = 5
-"""So many times in a row one input may fail."""
-
-FIRST_DELAY_S = 0.05
 LAST_DELAY_S = 5.0
 
 Factory = Callable[[int], Processor]
@@ -71,14 +66,6 @@ async def process(around: Surroundings) -> None:
     raise failure
 
 
-class _ProcessorFailed(Exception):
-    """The processor raised over `batch`: its state is worth nothing any more."""
-
-    def __init__(self, batch: Sequence[Record]) -> None:
-        super().__init__()
-        self.batch = batch
-
-
 class _Owner:
     """Owns one partition of the inputs, and builds its processor anew whenever that may be wrong."""
 
@@ -90,8 +77,7 @@ class _Owner:
         self._fence = Fence()
         self._in_flight: asyncio.Future[None] | None = None
         self._woken = 0
-        self._failures = 0
-        self._failed_at: tuple[str, int] | None = None
+        self._attempts = Attempts(partition)
         self._delay = FIRST_DELAY_S
 
     async def run(self) -> None:
@@ -108,11 +94,12 @@ class _Owner:
         try:
             processor = await self._restore()
             await self._serve(processor)
-        except _ProcessorFailed as failure:
+        except ProcessorFailed as failure:
             logger.error(
                 "The processor of partition %d failed, and is built anew", self.partition, exc_info=failure.__cause__
             )
-            await self._count(failure)
+            self._inputs.careful_until(failure.batch)
+            await self._attempts.count(failure)
         except BusError as error:
             if error.code not in PASSING:
                 raise
@@ -146,11 +133,7 @@ class _Owner:
         except BusError:
             raise
         except Exception as error:
-            raise BusError(
-                "processor-failed",
-                f"Partition {self.partition} of {self._around.history} can't be restored: {error!r}. Nothing is lost; "
-                "see the trace, mend the cause and start again.",
-            ) from error
+            raise not_restored(self._around.history, self.partition, error) from error
 
     async def _serve(self, processor: Processor) -> None:
         inputs = self._inputs
@@ -174,29 +157,28 @@ class _Owner:
                 turned = len(outgoing)
                 await asyncio.sleep(0)
             inputs = batch[first : first + SLICE]
-            for record, made in zip(inputs, _decided(processor, inputs), strict=True):
+            for record, made in zip(inputs, decided(processor, inputs), strict=True):
                 outgoing += made
                 self._inputs.passed(record)
                 if len(outgoing) > MAX_OUTGOING:
-                    await self._commit(_trying(batch, partial(self._around.route, outgoing)))
+                    await self._commit(trying(batch, partial(self._around.route, outgoing)))
                     outgoing, turned = [], 0
-        await self._commit(_trying(batch, partial(self._around.route, outgoing)))
+        await self._commit(trying(batch, partial(self._around.route, outgoing)))
 
     async def _wake(self, processor: Processor) -> None:
-        due = _trying((), processor.wake_at)
+        due = trying((), processor.wake_at)
         now = self._time.now()
         if due is None or due > now or now <= self._woken:
             return
         self._woken = now
-        outgoing = _trying((), lambda: self._around.route(processor.wake(now)))
-        if self._failed_at is None:
-            self._failures = 0
+        outgoing = trying((), lambda: self._around.route(processor.wake(now)))
+        self._attempts.woken()
         if outgoing:
             await self._commit(outgoing)
 
     def _until_due(self, processor: Processor) -> float | None:
         """Seconds until `wake` is due; None: it isn't."""
-        due = _trying((), processor.wake_at)
+        due = trying((), processor.wake_at)
         return None if due is None else (max(due, self._woken + 1) - self._time.now()) / 1000
 
     async def _commit(self, routed: dict[Log, list[Outgoing]]) -> None:
@@ -224,24 +206,6 @@ class _Owner:
         if in_flight:
             await in_flight
 
-    async def _count(self, failure: _ProcessorFailed) -> None:
-        """A batch that failed is tried again input by input; what fails alone, again and again, stops everything."""
-        batch = failure.batch
-        self._inputs.careful_until(batch)
-        if len(batch) > 1:
-            return
-        at = (batch[0].topic, batch[0].offset) if batch else None
-        self._failures = self._failures + 1 if at == self._failed_at else 1
-        self._failed_at = at
-        if self._failures >= MAX_FAILURES:
-            what = f"{at[0]}/{self.partition}/{at[1]}" if at else "its wake-up"
-            raise BusError(
-                "processor-failed",
-                f"The processor of partition {self.partition} failed {MAX_FAILURES} times over {what}: "
-                f"{failure.__cause__!r}. Nothing is lost; see the trace, mend the cause and start again.",
-            ) from failure.__cause__
-        await asyncio.sleep(FIRST_DELAY_S * 2 ** (self._failures - 1))
-
     async def _until_writable(self) -> None:
         """Wait, longer and longer until a commit succeeds. A small write is tried first: restoring may be long."""
         self._in_flight = None
@@ -253,28 +217,3 @@ class _Owner:
             except BusError as error:
                 if error.code not in PASSING:
                     raise
-
-
-def _trying(batch: Sequence[Record], call: Callable[[], T]) -> T:
-    """What the processor answers.
-
-    Raises _ProcessorFailed, caused by what it raised.
-    """
-    try:
-        return call()
-    except Exception as error:
-        raise _ProcessorFailed(batch) from error
-
-
-def _decided(processor: Processor, inputs: Sequence[Record]) -> Sequence[Sequence[Outgoing]]:
-    """What the processor makes of each.
-
-    Raises _ProcessorFailed.
-    """
-    return _trying(inputs, lambda: _one_each(inputs, processor.handle(inputs)))
-
-
-def _one_each(batch: Sequence[Record], made: Sequence[Sequence[Outgoing]]) -> Sequence[Sequence[Outgoing]]:
-    if len(made) != len(batch):
-        raise ValueError(f"{len(batch)} inputs were given, and {len(made)} answers came")
-    return made

@@ -7,7 +7,7 @@ import logging
 import sqlite3
 from collections.abc import Mapping
 
-from ownstack_bus.embedded.clocks import Clock
+from ownstack_bus.clocks import Clock
 from ownstack_bus.embedded.ledger import Ledger
 from ownstack_bus.embedded.log import Log, Logs
 from ownstack_bus.embedded.segments import OFFSET_BITS

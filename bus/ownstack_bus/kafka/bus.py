@@ -89,7 +89,7 @@ class KafkaBus:
     ) -> None:
         """See Bus."""
         self._check()
-        await process(self._clients, service, inputs, history, factory)
+        await process(self._clients, service, inputs, history, factory, self._check)
 
     async def work(self, topic: str, group: str, actor: Actor) -> None:
         """See Bus."""

@@ -86,6 +86,12 @@ async def set_up(clients: Clients, partitions: int = DEFAULT_PARTITIONS, replica
         return Setup([topic.name for topic in missing], differences)
 
 
+async def counts_of(clients: Clients) -> dict[str, int]:
+    """How many partitions each topic of ours has. Raises BusError."""
+    async with _admin(clients) as admin:
+        return {name: topic.partitions for name, topic in (await _found(clients, admin)).items()}
+
+
 async def check(clients: Clients) -> None:
     """Whether all topics are there and as they must be, with whatever number of partitions and copies was chosen.
 

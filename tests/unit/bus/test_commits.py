@@ -148,7 +148,7 @@ async def test_what_few_inputs_make_is_committed_before_more_are_decided(bus: Em
     await bus.publish(numbered(COMMANDS.name, "acme", 200))
     async with running(bus.process("promoter", [COMMANDS.name], HISTORY.name, Many)):
         await until(bus, HISTORY.name, 0, 200_000)
-    assert written[-1] - written[0] > 10
+    assert written[-1] - written[0] > 5  # some 18 commits, of which two may go to the disk at once
 
 
 async def test_a_commit_that_failed_leaves_no_trace(bus: EmbeddedBus, disk: Disk) -> None:

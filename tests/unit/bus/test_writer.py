@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ownstack_bus.embedded.clocks import Times, wall_clock
+from ownstack_bus.clocks import wall_clock
 from ownstack_bus.embedded.ledger import Fence, Ledger
 from ownstack_bus.embedded.log import Logs
 from ownstack_bus.embedded.schema import connect, prepare
+from ownstack_bus.embedded.times import Times
 from ownstack_bus.embedded.writer import Writer
 from ownstack_bus.port import BusError, Outgoing
 from ownstack_contracts.topics import HISTORY
