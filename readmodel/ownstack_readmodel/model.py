@@ -233,10 +233,12 @@ class ReadModel:
 
     async def wait_for_command(self, team: str, command: str, timeout: float) -> CommandView | None:
         """The outcome of a command as soon as the read model holds it; None if it does not within `timeout` seconds."""
+        deadline = asyncio.get_running_loop().time() + timeout
         with self.changes.of_command(team, command) as signal:
-            found = await self.command(team, command)
-            if found is None and await signal.wait(timeout):
-                found = await self.command(team, command)
+            # A signal may also say that something was perhaps missed.
+            while (found := await self.command(team, command)) is None:
+                if not await signal.wait(deadline - asyncio.get_running_loop().time()):
+                    return None
             return found
 
     async def wait_for_sequence(self, team: str, sequence: int, timeout: float) -> bool:
