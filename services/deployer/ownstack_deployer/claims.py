@@ -8,12 +8,8 @@ from dataclasses import dataclass
 
 from ownstack_contracts.jobs import JobClaimed, JobClosed, JobGranted, LeaseReturned
 from ownstack_deployer.clock import Clock
-from ownstack_deployer.desk import Desk, Reply, Request
+from ownstack_deployer.desk import Desk, Reply, Request, Revoked
 from ownstack_deployer.reporter import Voice
-
-
-class Revoked(Exception):
-    """The key has gone to another deployer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ownstack_bus.port import Inbox, Outgoing, Record
+from ownstack_bus.port import BusError, Inbox, Outgoing, Record
 from ownstack_contracts.dead_letters import RawRecord, dead_letter
 from ownstack_contracts.envelope import Event, Unreadable, decode
 from ownstack_contracts.jobs import JobClosed, JobGranted, StackJob
@@ -18,6 +18,10 @@ from ownstack_deployer.reporter import Cause
 logger = logging.getLogger(__name__)
 
 Answer = JobGranted | JobClosed
+
+
+class Revoked(Exception):
+    """The key has gone to another deployer, and what is not acknowledged with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,20 @@ class Desk:
         return self._inbox.revoked
 
     async def finish(self) -> None:
-        """The job at hand is over: acknowledge its request, and all answers that came in."""
+        """The job at hand is over: acknowledge its request, and all answers that came in.
+
+        Raises Revoked: all of them come to another deployer, whose claim is answered with the job's end.
+        """
         self._at_hand = None
         records, self._finished = self._finished, []
-        if records:
+        if not records:
+            return
+        try:
             await self._inbox.done(*records)
+        except BusError as error:
+            if error.code != "partition-lost":
+                raise
+            raise Revoked from error
 
     def _sort(self, record: Record) -> Reply | None:
         try:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ownstack_bus.port import Inbox, Outgoing
-from ownstack_deployer.claims import Claimant, Granted, Revoked
+from ownstack_deployer.claims import Claimant, Granted
 from ownstack_deployer.clock import Clock
-from ownstack_deployer.desk import Desk, Request
+from ownstack_deployer.desk import Desk, Request, Revoked
 from ownstack_deployer.drivers.port import Driver, Drivers, Job
 from ownstack_deployer.joblog import JobLog
 from ownstack_deployer.kinds import carry_out
@@ -54,14 +54,12 @@ class Worker:
     async def act(self, inbox: Inbox) -> None:
         """Work off what is in the inbox of a key."""
         desk = Desk(inbox, self.bury, self.clock)
-        await desk.open()
-        while (request := desk.next_request()) is not None:
-            try:
+        with contextlib.suppress(Revoked):  # what is not acknowledged comes to the next deployer
+            await desk.open()
+            while (request := desk.next_request()) is not None:
                 await self._work_off(desk, request)
-            except Revoked:
-                return  # what is not acknowledged comes to the next deployer
+                await desk.finish()
             await desk.finish()
-        await desk.finish()
 
     async def _work_off(self, desk: Desk, request: Request) -> None:
         await self._end_of_earlier_run(request)

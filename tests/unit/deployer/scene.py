@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ownstack_bus.port import Outgoing, Record
+from ownstack_bus.port import BusError, Outgoing, Record
 from ownstack_contracts.catalog import deploys_key
 from ownstack_contracts.envelope import decode, encode
 from ownstack_contracts.jobs import (
@@ -120,6 +120,8 @@ class FakeInbox:
 
     async def done(self, *records: Record) -> None:
         """As the port says."""
+        if self.revoked:
+            raise BusError("partition-lost", "It went to another member.")
         self.acknowledged += [record.offset for record in records]
 
 

@@ -201,6 +201,23 @@ async def test_a_key_that_goes_away_while_a_claim_waits_gives_it_back_and_leaves
     assert scene.inbox.acknowledged == []
 
 
+async def test_a_run_whose_key_goes_away_ends_and_reports_and_leaves_the_rest_to_the_next(scene: Scene) -> None:
+    gate = scene.driver.gate("restart")
+    scene.comes(deploy())
+    claim = await scene.hears(JobClaimed)
+    scene.comes(deploy(attempt=2))
+    scene.grants(claim)
+    await scene.hears(RestartStarted)
+    scene.inbox.revoked = True
+    scene.inbox.wake()
+    gate.set()
+    await scene.hears(StackDeploySucceeded)
+    await scene.is_over()
+    await idle()
+    assert scene.inbox.acknowledged == []
+    assert scene.said.count("JobClaimed") == 1
+
+
 async def test_a_key_that_comes_back_does_not_start_its_job_beside_the_run_under_way(scene: Scene) -> None:
     gate = scene.driver.gate("restart")
     request = deploy()
