@@ -1,4 +1,7 @@
-"""`make bench`: what a promotion over N stacks takes, and a rebuild of the read model. Writes build/bench.json."""
+"""`make bench`: what a promotion over N stacks takes, and a rebuild of the read model. Writes build/bench.json.
+
+BUS=embedded or BUS=kafka measures one of the two only.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""One measurement of the circle, in a process of its own: `python -m tests.bench.circle STACKS REPEATS`.
+"""One measurement of the circle, in a process of its own: `python -m tests.bench.circle BUS STACKS REPEATS`.
 
-Prints one JSON object: per repeat the seconds from publishing `PromotionRequested` until the read model shows that it
-ended; and the memory (MiB) after the first repeat, after the last, and at its peak.
+BUS: `embedded`, all in this process; or `kafka`, every service a process of its own. Prints one JSON object: per repeat
+the seconds from publishing `PromotionRequested` until the read model shows that it ended; and this process's memory
+(MiB) after the first repeat, after the last, and at its peak.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.bench.distributed import open_fleet
 from tests.bench.house import House, open_house
 
 PAGE_KIB = resource.getpagesize() / 1024
@@ -40,10 +44,21 @@ async def measure(house: House, repeats: int) -> dict[str, object]:
     return {"seconds": seconds, "memory_first_mib": memory[0], "memory_last_mib": memory[-1], "peak_mib": peak}
 
 
-async def main(stacks: int, repeats: int) -> None:
+@asynccontextmanager
+async def opened(bus: str, folder: Path) -> AsyncIterator[House]:
+    """The circle on one bus or the other, running."""
+    if bus == "embedded":
+        async with open_house(folder) as house:
+            yield house
+    else:
+        async with open_fleet(folder) as (house, _):
+            yield house
+
+
+async def main(bus: str, stacks: int, repeats: int) -> None:
     """Set up, warm up with one promotion, measure, print."""
     with tempfile.TemporaryDirectory(prefix="ownstack-bench-") as folder:
-        async with open_house(Path(folder)) as house:
+        async with opened(bus, Path(folder)) as house:
             await house.set_up(stacks)
             await house.stage()
             await house.promote()
@@ -51,4 +66,4 @@ async def main(stacks: int, repeats: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
