@@ -12,7 +12,7 @@ RUN := $(UV) run --no-sync
 READY := .venv/.ready
 KILLS ?= 50
 
-.PHONY: help setup demo test check extras bench faults fmt generate clean
+.PHONY: help setup demo test check extras bench faults containers fmt generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench: $(READY) ## measure; writes build/bench.json
 
 faults: $(READY) ## the tests that kill, KILLS=50 times each
 	@OWNSTACK_KILLS=$(KILLS) $(RUN) pytest --timeout=3600 tests/faults
+
+containers: $(READY) ## the images, docker-compose.yml and testcontainers, on a Docker engine of its own (root, Debian)
+	@$(RUN) pytest --timeout=600 tests/containers
 
 fmt: $(READY) ## mend form and lint where that can be done by itself
 	$(RUN) ruff check --fix --exit-zero
