@@ -88,7 +88,11 @@ class Inbox(Protocol):
         """
 
     async def done(self, *records: Record) -> None:
-        """Acknowledge: returns once that is durable; from then on these records never come again to this group."""
+        """Acknowledge: returns once that is durable; from then on these records never come again to this group.
+
+        During a rebalance it waits until that is over. Raises BusError `partition-lost` when their partition has gone
+        to another member of the group, to whom they come again: harmless where that one asks whether they are done.
+        """
 
     @property
     def revoked(self) -> bool:
@@ -137,6 +141,9 @@ class Bus(Protocol):
     async def work(self, topic: str, group: str, actor: Actor) -> None:
         """Run an actor per key: records of one key in order, keys in parallel, also inside one partition.
 
+        Several processes may work in one group; they share the partitions, and a rebalance never waits for an actor.
+        A partition that stays goes on undisturbed. One that goes is revoked (see Inbox); should it come back while an
+        actor of it still runs, that key's next actor waits for its end, and what it acknowledges counts.
         When cancelled it leaves the group at once: no new record is taken, and the running actors are cancelled.
         """
 
