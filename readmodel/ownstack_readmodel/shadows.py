@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, MetaData, Table, inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Index, MetaData, Table, inspect
 from sqlalchemy.sql import quoted_name
 
-from ownstack_readmodel.model import ReadModel
-from ownstack_readmodel.tables import REBUILT
+from ownstack_readmodel.errors import DatabaseUnusable
+from ownstack_readmodel.model import WRITES, ReadModel
+from ownstack_readmodel.tables import POSITIONS, REBUILT
 
 SLICE = 2_000
 """So many rows are deleted in one transaction."""
+LOCK_MS = 5_000
+"""So long the exchange waits for a query, and all later ones for it."""
+HOLD_MS = 60_000
+"""So long a process that was stopped while it held up the writers may do so."""
+BUILD_LOCK = 7_061_002
+"""Of PostgreSQL's advisory locks the one of whoever builds."""
 SEPARATOR = "__"
 """Between the name of a live table and the suffix of one beside it."""
 
@@ -21,22 +32,91 @@ class Shadows:
         self.suffix = f"{SEPARATOR}{build}"
         self._old = f"{SEPARATOR}old{SEPARATOR}{build}"
         self._readmodel = readmodel
+        self._indexes: list[Index] = []
+        self._hold: Connection | None = None
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other process builds meanwhile. Raises DatabaseUnusable (`rebuild-running`) if one does."""
+        if self._readmodel.engine.dialect.name != "postgresql":
+            yield
+            return
+        connection = self._readmodel.engine.raw_connection()
+        try:
+            driver: Any = connection.driver_connection
+            if not driver.execute("SELECT pg_try_advisory_lock(%s)", [BUILD_LOCK]).fetchone()[0]:
+                raise DatabaseUnusable(
+                    "rebuild-running",
+                    "Another process is building this read model anew.",
+                    "Wait until it is done; there is no use in two.",
+                    passing=True,
+                )
+            yield
+        finally:
+            connection.invalidate()  # with the connection the lock ends
 
     def create(self) -> None:
-        """Create the tables, empty; what an interrupted build left is dropped first."""
+        """Create the tables, empty; what an interrupted build left is dropped first.
+
+        In PostgreSQL they have no indexes yet but their keys: they are made at once when there is something to find.
+        In SQLite that would hold up all writers of the file.
+        """
         self.drop()
         metadata = MetaData()
         for table in REBUILT:
             _copy(table, metadata, self.suffix)
+        if self._readmodel.engine.dialect.name == "postgresql":
+            for table in metadata.tables.values():
+                self._indexes += table.indexes
+                table.indexes.clear()
         with self._readmodel.writing() as connection:
             metadata.create_all(connection, checkfirst=False)
 
+    def index(self) -> None:
+        """Make the indexes that are not there yet."""
+        while self._indexes:
+            with self._readmodel.writing() as connection:
+                self._indexes[-1].create(connection)
+            self._indexes.pop()
+
+    def hold_writers(self) -> None:
+        """Let nobody else write to the live tables until `exchange` or `let_go`; queries go on.
+
+        For PostgreSQL; an SQLite file has one process, and its writers a lock. Raises sqlalchemy.exc.DBAPIError, which
+        passes, if somebody else holds them for too long.
+        """
+        if self._readmodel.engine.dialect.name == "postgresql":
+            self._hold = self._readmodel.engine.connect().execution_options(**{WRITES: True})
+            self._hold.begin()
+            self._hold.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_MS}")
+            self._hold.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = {HOLD_MS}")
+            self._hold.exec_driver_sql(f"LOCK TABLE {POSITIONS.name} IN EXCLUSIVE MODE")
+
     def exchange(self) -> None:
-        """Let these tables take the place of the live ones, all at once. Queries see either the ones or the others."""
-        with self._readmodel.writing() as connection:
-            for table in REBUILT:
-                _rename(connection, table.name, table.name + self._old)
-                _rename(connection, table.name + self.suffix, table.name)
+        """Let these tables take the place of the live ones, all at once. Queries see either the ones or the others.
+
+        Raises sqlalchemy.exc.DBAPIError, which passes, if a query does not end for too long; nothing has changed then.
+        """
+        self.index()
+        if self._hold is None:
+            with self._readmodel.writing() as connection:
+                self._exchange(connection)
+        else:
+            self._hold.exec_driver_sql(f"LOCK TABLE {POSITIONS.name} IN ACCESS EXCLUSIVE MODE")
+            self._exchange(self._hold)
+            self._hold.commit()
+
+    def let_go(self) -> None:
+        """Let others write again; if nothing was exchanged, the live tables are as they were."""
+        if self._hold is not None:
+            self._hold.close()
+            self._hold = None
+
+    def _exchange(self, connection: Connection) -> None:
+        for table in REBUILT:
+            _rename(connection, table.name, table.name + self._old)
+            _rename(connection, table.name + self.suffix, table.name)
+        self._readmodel.changes.announce_all(connection)
 
     def drop(self) -> None:
         """Drop all tables beside the live ones, little by little, so that no other writer waits for long."""

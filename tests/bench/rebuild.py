@@ -1,6 +1,7 @@
-"""One measurement of a rebuild, in a process of its own: `python -m tests.bench.rebuild EVENTS`.
+"""One measurement of a rebuild, in a process of its own: `python -m tests.bench.rebuild EVENTS [DATABASE]`.
 
-The history is what the promoter writes over promotions of four teams to 50 stacks each. Prints one JSON object.
+The history is what the promoter writes over promotions of four teams to 50 stacks each. DATABASE: the URL of an empty
+PostgreSQL database for the read model; else it is in the file of the bus. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ async def fill(bus: Bus, events: int) -> None:
         await bus.publish([Outgoing(HISTORY.name, record.key, record.value, partition=0) for record in batch])
 
 
-async def main(events: int) -> None:
+async def main(events: int, database: str | None = None) -> None:
     """Fill, rebuild, print."""
     with tempfile.TemporaryDirectory(prefix="ownstack-bench-") as folder:
         url, lock = f"sqlite:///{Path(folder) / 'ownstack.db'}", threading.Lock()
         bus = await open_bus(url, write_lock=lock)
-        readmodel = open_readmodel(url, lock)
+        readmodel = open_readmodel(database) if database else open_readmodel(url, lock)
         try:
             await fill(bus, events)
             rebuilt = await rebuild(bus, readmodel)
@@ -47,4 +48,4 @@ async def main(events: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(int(sys.argv[1]), *sys.argv[2:]))

@@ -24,6 +24,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from sqlalchemy import make_url
+from tests.real.engine import engine_answers
 
 IMAGE = "postgres:17"
 USER = "ownstack"
@@ -113,10 +114,8 @@ def _container() -> str:
         from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415 - as above
     except ImportError as error:
         raise NoPostgres(f"{error.name} is not installed") from None
-    try:
-        docker.from_env(timeout=5).ping()
-    except (docker.errors.DockerException, OSError) as error:
-        raise NoPostgres(f"no Docker engine answers ({type(error).__name__})") from None
+    if not engine_answers():
+        raise NoPostgres("no Docker engine answers")
     container = PostgresContainer(IMAGE, username=USER, password=uuid4().hex, dbname=USER, driver=None)
     container.with_command(" ".join(f"-c {setting}" for setting in CHEAP))
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -15,14 +16,27 @@ from ownstack_contracts.envelope import Unreadable, decode
 from ownstack_contracts.logs import DeploymentLogged
 from ownstack_contracts.topics import DEAD_LETTERS, LOGS
 from ownstack_projections.offsets import Offsets
-from ownstack_projections.sql import Statements, Values
+from ownstack_projections.sql import Statements, Values, take_turn
 from ownstack_readmodel import ReadModel
 from ownstack_readmodel.tables import LOG_LINES, LOG_POSITIONS
 
+LINES_TURN = 7_061_003
+"""Of PostgreSQL's advisory locks the one of whoever adds lines: so lines are seen in the order of their cursors, also
+where several processes add them, and a stream that goes on from a cursor misses none."""
 SLICE = 1_000
 """So many lines are deleted in one transaction, so that nobody waits for long."""
 
 Publish = Callable[[Sequence[Outgoing]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class LogCounts:
+    """What a sink has stored since it began. `seconds`: that all batches took together."""
+
+    batches: int = 0
+    lines: int = 0
+    dead_letters: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -41,6 +55,7 @@ class LogSink:
         self._publish, self._readmodel, self._executor = publish, readmodel, executor
         self._offsets = Offsets(LOG_POSITIONS, LOGS.name)
         self._statements = Statements(LOG_LINES)
+        self.counts = LogCounts()
 
     async def positions(self) -> Mapping[int, int]:
         """Per partition the offset of the next record wanted."""
@@ -48,13 +63,17 @@ class LogSink:
 
     async def apply(self, partition: int, records: Sequence[Record]) -> None:
         """Store the lines, and the offset after the last record; then tell those who wait for them. Raises Outrun."""
-        loop = asyncio.get_running_loop()
+        loop, started = asyncio.get_running_loop(), time.perf_counter()
         batch = await loop.run_in_executor(self._executor, _read, records)
         if batch.dead:
             await self._publish(batch.dead)
         following = records[-1].offset + 1
-        await loop.run_in_executor(self._executor, self._store, partition, following, batch.rows)
+        await loop.run_in_executor(self._executor, self._store, partition, following, batch)
         self._readmodel.changes.lines_stored(batch.apps)
+        self.counts.batches += 1
+        self.counts.lines += len(batch.rows)
+        self.counts.dead_letters += len(batch.dead)
+        self.counts.seconds += time.perf_counter() - started
 
     async def prune(self, before: int) -> int:
         """Delete the lines that came before a time (ms since the epoch). Returns how many."""
@@ -68,10 +87,12 @@ class LogSink:
         with self._readmodel.reading() as connection:
             return self._offsets.load(connection)
 
-    def _store(self, partition: int, following: int, rows: Sequence[Values]) -> None:
+    def _store(self, partition: int, following: int, batch: _Batch) -> None:
         with self._readmodel.writing() as connection:
+            take_turn(connection, LINES_TURN)
             self._offsets.advance(connection, partition, following)
-            self._statements.insert_new_numbered(connection, rows)
+            self._statements.insert_new_numbered(connection, batch.rows)
+            self._readmodel.changes.announce_lines(connection, batch.apps)
         self._offsets.advanced(partition, following)
 
     def _prune(self, before: int) -> int:

@@ -26,7 +26,7 @@ DAY = 24 * 3_600_000
 
 
 class Projections:
-    """Keeps the read model in step with the bus; one at a time."""
+    """Keeps the read model in step with the bus. On a bus with groups any number of processes share the partitions."""
 
     def __init__(self, bus: Bus, readmodel: ReadModel, settings: Settings | None = None) -> None:
         self._bus, self._readmodel = bus, readmodel
@@ -36,7 +36,7 @@ class Projections:
         self.logs = LogSink(bus.publish, readmodel, self._worker)
 
     async def run(self) -> None:
-        """Project until cancelled. While the disk is full, or the file locked, it waits.
+        """Project until cancelled. While the disk is full, the file locked or the database away, it waits.
 
         Raises ProjectionStopped when it can't go on, and BusError and DBAPIError for what does not pass by itself.
         """

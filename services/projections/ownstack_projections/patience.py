@@ -1,30 +1,22 @@
-"""Waits out what passes by itself: a full disk, a locked file. Then it goes on from what is stored."""
+"""Waits out what passes by itself: a full disk, a locked file, a database that is restarted, another process that has
+projected the same. Then it goes on from what is stored."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from sqlalchemy.exc import DBAPIError
 
 from ownstack_bus.port import PASSING, BusError, Record, Sink
+from ownstack_projections.stopped import Outrun
+from ownstack_readmodel import passes
 
 log = logging.getLogger(__name__)
 
 FIRST_DELAY_S = 0.1
 LAST_DELAY_S = 5.0
-
-_PASSING = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,  # it was open before: there are no more descriptors at the moment
-    }
-)
 
 
 class Patience:
@@ -40,7 +32,7 @@ class Patience:
         while True:
             try:
                 await work()
-            except (DBAPIError, BusError) as error:
+            except (DBAPIError, BusError, Outrun) as error:
                 if not _passes(error):
                     raise
                 await self._wait(error)
@@ -53,11 +45,11 @@ class Patience:
             log.warning("%s: goes on", self._what)
         self._said, self._delay = None, FIRST_DELAY_S
 
-    async def _wait(self, error: DBAPIError | BusError) -> None:
+    async def _wait(self, error: DBAPIError | BusError | Outrun) -> None:
         why = str(error.orig if isinstance(error, DBAPIError) else error)
         if why != self._said:
             log.warning(
-                "%s: waits, and goes on by itself; nothing is lost. Make room, or close what locks the file: %s",
+                "%s: waits, and goes on by itself; nothing is lost. If it lasts, see to the disk and the database: %s",
                 self._what,
                 why,
             )
@@ -82,7 +74,7 @@ class Patient:
         self._patience.worked()
 
 
-def _passes(error: DBAPIError | BusError) -> bool:
+def _passes(error: DBAPIError | BusError | Outrun) -> bool:
     if isinstance(error, BusError):
         return error.code in PASSING
-    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _PASSING
+    return isinstance(error, Outrun) or passes(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
@@ -17,7 +18,7 @@ from ownstack_projections.domain import project
 from ownstack_projections.facts import Fact, read, where
 from ownstack_projections.offsets import Offsets
 from ownstack_projections.rows import TeamRow
-from ownstack_projections.stopped import FactUnknown, HistoryDamaged
+from ownstack_projections.stopped import FactUnknown, HistoryDamaged, Outrun
 from ownstack_projections.tables import Rows
 from ownstack_readmodel import Channel, ReadModel
 from ownstack_readmodel.tables import POSITIONS
@@ -28,11 +29,13 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Counts:
-    """What a sink has stored since it began. `doubled`: facts that it had had already, and skipped."""
+    """What a sink has stored since it began. `doubled`: facts that it had had already, and skipped. `seconds`: that
+    all batches took together."""
 
     batches: int = 0
     facts: int = 0
     doubled: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -98,22 +101,49 @@ class HistorySink:
             return self._offsets.load(connection)
 
     def _apply(self, partition: int, records: Sequence[Record]) -> _Batch:
+        started = time.perf_counter()
         try:
-            batch = self._fold(records)
-            if batch.following is not None:
-                self._store(partition, batch.following)
-        except BaseException:
-            self.rows.forget()
-            raise
+            batch = self._fold_and_store(partition, records)
+        except Outrun:
+            left = self._left_by_exchange(partition, records)
+            if left is None:
+                raise
+            batch = self._fold_and_store(partition, left)
         self.counts.batches += 1
         self.counts.facts += batch.facts
         self.counts.doubled += batch.doubled
+        self.counts.seconds += time.perf_counter() - started
         return batch
 
-    def _store(self, partition: int, following: int) -> None:
+    def _fold_and_store(self, partition: int, records: Sequence[Record]) -> _Batch:
+        try:
+            batch = self._fold(records)
+            if batch.following is not None:
+                self._store(partition, batch.following, batch)
+        except BaseException:
+            self.rows.forget()
+            raise
+        return batch
+
+    def _left_by_exchange(self, partition: int, records: Sequence[Record]) -> Sequence[Record] | None:
+        """Another process has put tables that it built in the place of the live ones: what they don't hold yet.
+
+        None: the tables are the same, or behind what was stored here.
+        """
+        believed = self._offsets.next_of(partition)
+        with self._readmodel.reading() as connection:
+            if not self._offsets.are_others(connection):
+                return None
+            self._offsets.load(connection)
+        following = self._offsets.next_of(partition)
+        return [record for record in records if record.offset >= following] if following >= believed else None
+
+    def _store(self, partition: int, following: int, batch: _Batch) -> None:
         with self._readmodel.writing() as connection:
             self._offsets.advance(connection, partition, following)
             self.rows.flush(connection)
+            if self._changes is not None:
+                self._changes.announce_facts(connection, batch.teams, batch.commands)
         self._offsets.advanced(partition, following)
         self.rows.settle()
 

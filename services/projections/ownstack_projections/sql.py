@@ -1,4 +1,5 @@
-"""Writes many rows with one statement: multi-row VALUES, in a text that SQLite and PostgreSQL both read.
+"""Writes many rows with one statement: multi-row VALUES, in a text that SQLite and PostgreSQL both read; and, where
+there are many for a PostgreSQL, by COPY.
 
 A statement of one row is slow beside a busy loop, since each step takes the interpreter's lock back; and SQLAlchemy
 compiles a statement of many rows anew each time. So the text is made here, for a few numbers of rows, and kept. Names
@@ -13,8 +14,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
+from ownstack_projections import copying
+from ownstack_readmodel.words import escaped, unescaped
+
 Values = tuple[Any, ...]
 
+SQLITE, POSTGRES = "?", "%s"
+"""How their drivers mark a parameter."""
 SIZES = (64, 16, 4, 1)
 """Numbers of rows in a statement: few, so that the driver finds them prepared."""
 
@@ -30,11 +36,18 @@ class Statements:
 
     def upsert(self, connection: Connection, rows: Sequence[Values]) -> None:
         """Insert whole rows, or put them in the place of those with their keys."""
-        self._write(connection, "upsert", self._upsert, rows)
+        if _are_many(connection, rows):
+            staged = copying.stage(connection, self._name, self._columns, rows)
+            connection.exec_driver_sql(self._taking(staged))
+        else:
+            self._write(connection, "upsert", self._upsert, rows)
 
     def insert(self, connection: Connection, rows: Sequence[Values]) -> None:
         """Insert whole rows. Raises sqlalchemy.exc.IntegrityError if one is there already."""
-        self._write(connection, "insert", self._insert, rows)
+        if _are_many(connection, rows):
+            copying.copy(connection, self._name, self._columns, rows)
+        else:
+            self._write(connection, "insert", self._insert, rows)
 
     def insert_new(self, connection: Connection, rows: Sequence[Values]) -> int:
         """Insert whole rows but those that are there already. Returns how many were not."""
@@ -56,7 +69,11 @@ class Statements:
             where = " AND ".join(f"{column} = {mark}" for column in columns)
             text = f"SELECT {_listed(self._columns)} FROM {self._name} WHERE {where}"  # noqa: S608 - our own names
             self._texts["select", mark, columns] = text
-        return [tuple(row) for row in connection.exec_driver_sql(text, tuple(wanted.values()))]
+        values = tuple(wanted.values())
+        if mark == POSTGRES:
+            rows = connection.exec_driver_sql(text, tuple(map(escaped, values)))
+            return [tuple(map(unescaped, row)) for row in rows]
+        return [tuple(row) for row in connection.exec_driver_sql(text, values)]
 
     def _write(self, connection: Connection, verb: str, make: Callable[[str, int], str], rows: Sequence[Values]) -> int:
         mark, start, written = _mark(connection), 0, 0
@@ -66,6 +83,8 @@ class Statements:
                 text = self._texts[verb, mark, size] = make(mark, size)
             while len(rows) - start >= size:
                 values = tuple(chain.from_iterable(rows[start : start + size]))
+                if mark == POSTGRES:
+                    values = tuple(map(escaped, values))
                 written += connection.exec_driver_sql(text, values).rowcount
                 start += size
         return written
@@ -78,8 +97,15 @@ class Statements:
         return f"INSERT INTO {self._name} ({_listed(columns)}) VALUES {values}"  # noqa: S608 - our own names
 
     def _upsert(self, mark: str, count: int) -> str:
+        return f"{self._insert(mark, count)} {self._on_conflict()}"
+
+    def _taking(self, staged: str) -> str:
+        columns = _listed(self._columns)
+        return f"INSERT INTO {self._name} ({columns}) SELECT {columns} FROM {staged} {self._on_conflict()}"  # noqa: S608 - our own names
+
+    def _on_conflict(self) -> str:
         taken = _listed([f"{column} = excluded.{column}" for column in self._columns if column not in self._keys])
-        return f"{self._insert(mark, count)} ON CONFLICT ({_listed(self._keys)}) DO UPDATE SET {taken}"
+        return f"ON CONFLICT ({_listed(self._keys)}) DO UPDATE SET {taken}"
 
     def _insert_new(self, mark: str, count: int) -> str:
         return f"{self._insert(mark, count)} ON CONFLICT DO NOTHING"
@@ -92,9 +118,19 @@ class Statements:
         return f"DELETE FROM {self._name} WHERE ({_listed(self._keys)}) IN (VALUES {keys})"  # noqa: S608 - our own names
 
 
+def take_turn(connection: Connection, turn: int) -> None:
+    """Wait until no other process has this turn, and keep it to the end of the transaction. SQLite has one writer."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (turn,))
+
+
 def _mark(connection: Connection) -> str:
     """How the driver marks a parameter."""
-    return "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    return SQLITE if connection.dialect.name == "sqlite" else POSTGRES
+
+
+def _are_many(connection: Connection, rows: Sequence[Values]) -> bool:
+    return len(rows) >= copying.MANY and connection.dialect.name == "postgresql"
 
 
 def _listed(names: Sequence[str]) -> str:

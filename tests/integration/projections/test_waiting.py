@@ -6,9 +6,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from sqlalchemy import event
@@ -30,7 +28,17 @@ SOON = 60
 UNLIMITED = 1 << 30
 
 
-class Room:
+class Room(Protocol):
+    """How much room the read model has."""
+
+    def ends(self) -> None:
+        """There is none from now on."""
+
+    def is_made(self) -> None:
+        """There is some again."""
+
+
+class Pages:
     """How many pages the read model's file may have: SQLite itself refuses with SQLITE_FULL what needs more."""
 
     def __init__(self, readmodel: ReadModel) -> None:
@@ -43,19 +51,40 @@ class Room:
         cursor.close()
 
     def ends(self) -> None:
-        """The file may not grow from now on."""
         self.pages = 1
 
     def is_made(self) -> None:
-        """It may grow again."""
         self.pages = UNLIMITED
+
+
+class Disk:
+    """A PostgreSQL whose disk is full says 53100 to whatever makes a table longer: this one does so by a trigger."""
+
+    def __init__(self, readmodel: ReadModel) -> None:
+        self._readmodel = readmodel
+        self._execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$"
+        )
+
+    def ends(self) -> None:
+        for table in ("rm_history", "rm_log_lines"):
+            self._execute(f"CREATE TRIGGER full_disk BEFORE INSERT ON {table} EXECUTE FUNCTION full_disk()")
+
+    def is_made(self) -> None:
+        for table in ("rm_history", "rm_log_lines"):
+            self._execute(f"DROP TRIGGER full_disk ON {table}")
+
+    def _execute(self, statement: str) -> None:
+        with self._readmodel.writing() as connection:
+            connection.exec_driver_sql(statement)
 
 
 @pytest.fixture
 def room(circle: Circle, monkeypatch: pytest.MonkeyPatch) -> Room:
     monkeypatch.setattr(patience, "FIRST_DELAY_S", 0.001)
     monkeypatch.setattr(patience, "LAST_DELAY_S", 0.01)
-    return Room(circle.readmodel)
+    return Pages(circle.readmodel) if circle.readmodel.engine.dialect.name == "sqlite" else Disk(circle.readmodel)
 
 
 @pytest.fixture
@@ -161,8 +190,8 @@ async def test_a_dead_letter_waits_for_room_on_the_bus(
     assert refused == 3
 
 
-async def test_what_does_not_pass_by_itself_stops_them(circle: Circle, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "ownstack.db")) as connection:
-        connection.execute("DROP TABLE rm_positions")
+async def test_what_does_not_pass_by_itself_stops_them(circle: Circle) -> None:
+    with circle.readmodel.writing() as connection:
+        connection.exec_driver_sql("DROP TABLE rm_positions")
     with pytest.raises(DBAPIError, match="rm_positions"):
         await Projections(circle.bus, circle.readmodel).run()

@@ -1,4 +1,4 @@
-"""Projects the history of a bus, a few facts at a time, saying how far it has come: `until_killed.py URL`.
+"""Projects the history of a bus, a few facts at a time, saying how far it has come: `until_killed.py BUS DATABASE`.
 
 Ends when all is projected, if nobody ends it before.
 """
@@ -20,11 +20,11 @@ from ownstack_readmodel import open_readmodel
 FEW = 23
 
 
-async def main(url: str) -> None:
+async def main(url: str, database: str) -> None:
     """Project everything."""
     lock = threading.Lock()
     bus = await open_bus(url, write_lock=lock)
-    readmodel = open_readmodel(url, lock)
+    readmodel = open_readmodel(database, lock)
     executor = ThreadPoolExecutor(1)
     sink = HistorySink(readmodel, executor, readmodel.changes)
     positions = await sink.positions()
@@ -49,4 +49,4 @@ async def _apply(sink: HistorySink, partition: int, batch: Sequence[Record]) -> 
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(*sys.argv[1:]))
