@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 
+from tests.real import brokers
+
 HERE = Path(__file__).resolve().parent
 FILES = HERE / "bases"
 SUITE = "trixie"
@@ -63,7 +65,8 @@ class Base:
     def recipe(self) -> str:
         """Changes with everything that the image is made of, but for the versions of Debian's packages."""
         parts = [SUITE, *PLUGINS, repr((self.script, self.says, self.files))]
-        parts += [path.read_text(encoding="utf-8") for path in sorted(FILES.rglob("*")) if path.is_file()]
+        files = [brokers.POM, *(path for path in sorted(FILES.rglob("*")) if path.is_file())]
+        parts += [path.read_text(encoding="utf-8") for path in files]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
@@ -160,8 +163,8 @@ class Store:
         return root
 
     def _jars(self, target: Path) -> None:
-        run("mvn", "-q", "-B", "-f", str(FILES / "kafka/pom.xml"), "dependency:copy-dependencies",
-            f"-DoutputDirectory={target}")  # fmt: skip
+        brokers.class_path()
+        shutil.copytree(brokers.LIBS, target)
 
     def _fetch_plugins(self, made: Path) -> None:
         root, fresh = self._debian(), made.with_suffix(".new")
