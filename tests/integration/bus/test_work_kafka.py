@@ -9,84 +9,18 @@ from itertools import islice
 
 import pytest
 from tests.contract.bus.parts import D, Seen, keys_on, running, values
-from tests.real.kafka import kafka, new_topics
+from tests.integration.bus.members import GROUP, Cluster, cluster_at
+from tests.real.kafka import kafka
 
-from ownstack_bus.kafka import KafkaBus, KafkaSettings
 from ownstack_bus.kafka.clients import Clients
 from ownstack_bus.kafka.marks import MAX_BYTES, MAX_CHARACTERS
 from ownstack_bus.port import Actor, BusError, Inbox, Outgoing, Record
 
-GROUP = "deployers"
-SESSION_S = 6.0
-
-
-class Assigned:
-    """A meter that says which partitions a member has."""
-
-    def __init__(self) -> None:
-        self.now: Seen[frozenset[int]] = Seen()
-
-    def batch(self, consumer: str, records: int) -> None:
-        """Not looked at."""
-
-    def lag(self, consumer: str, topic: str, partition: int, records: int) -> None:
-        """Not looked at."""
-
-    def restarted(self, consumer: str, partition: int) -> None:
-        """Not looked at."""
-
-    def assigned(self, consumer: str, partitions: Collection[int]) -> None:
-        """Which they are, from the last to join on."""
-        self.now.add(frozenset(partitions))
-
-    async def until(self, count: int) -> frozenset[int]:
-        """Those that it has, once it has so many."""
-        return (await self.now.until(lambda seen: bool(seen) and len(seen[-1]) == count))[-1]
-
-
-class Cluster:
-    """Buses on the topics of one test."""
-
-    def __init__(self, servers: str, settings: KafkaSettings) -> None:
-        self.servers = servers
-        self.settings = settings
-        self._open: list[KafkaBus] = []
-
-    async def bus(self, meter: Assigned | None = None) -> KafkaBus:
-        """Another bus, as another process has it."""
-        bus = await KafkaBus.open(self.servers, self.settings, meter)
-        self._open.append(bus)
-        return bus
-
-    async def member(self) -> tuple[KafkaBus, Assigned]:
-        """One for a member, and what tells which partitions it has."""
-        assigned = Assigned()
-        return await self.bus(assigned), assigned
-
-    async def committed(self) -> dict[int, tuple[int, str]]:
-        """What the group has, by partition."""
-        clients = Clients(self.servers, self.settings)
-        admin = clients.admin()
-        await admin.start()
-        try:
-            found = await admin.list_consumer_group_offsets(clients.named(GROUP))
-        finally:
-            await admin.close()
-        return {place.partition: (mark.offset, mark.metadata) for place, mark in found.items()}
-
-    async def close(self) -> None:
-        """Close them all."""
-        for bus in self._open:
-            await bus.close()
-
 
 @pytest.fixture
 async def cluster() -> AsyncIterator[Cluster]:
-    servers = await asyncio.to_thread(kafka)
-    async with new_topics(servers, partitions=4, session_timeout=SESSION_S) as settings:
-        cluster = Cluster(servers, settings)
+    async with cluster_at(await asyncio.to_thread(kafka)) as cluster:
         yield cluster
-        await cluster.close()
 
 
 class Ledger:
