@@ -39,9 +39,14 @@ async def prepare(bus: Bus, vault: Vault, team: str, url: str) -> Welcome:
     id. Raises Failure if the profile can't be written, and BusError.
     """
     if not await asyncio.to_thread(vault.list, team, 1):
-        record = encode(TeamCreated(), source=SOURCE, team=team, id=f"team-created.{team}"[:64], actor="ownstack up")
-        await bus.publish([Outgoing(COMMANDS.name, team, record)])
+        await bus.publish([creation(team, SOURCE)])
     return await asyncio.to_thread(_profile, vault, team, url)
+
+
+def creation(team: str, source: str) -> Outgoing:
+    """The command that makes a team, under an id by which it happens once, however often it is sent."""
+    record = encode(TeamCreated(), source=source, team=team, id=f"team-created.{team}"[:64], actor="operator")
+    return Outgoing(COMMANDS.name, team, record)
 
 
 def _profile(vault: Vault, team: str, url: str) -> Welcome:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import typer
+from typer.core import TyperCommand
 
 from ownstack import completion
 from ownstack.connect import connect
@@ -59,8 +60,13 @@ _Profile = Annotated[
 ]
 
 
-def command(app: typer.Typer, name: str) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[..., None]]:
-    """Registers a command that gets a Session as its first argument, and has the options of all commands."""
+def command(
+    app: typer.Typer, name: str, cls: type[TyperCommand] | None = None
+) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[..., None]]:
+    """Registers a command that gets a Session as its first argument, and has the options of all commands.
+
+    cls: the kind of command, where its help differs from that of others.
+    """
 
     def register(function: Callable[Concatenate[Session, P], None]) -> Callable[..., None]:
         @functools.wraps(function)
@@ -72,7 +78,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[Concatenate[Sessi
                 session.close()
 
         _declare(run, function)
-        app.command(name)(run)
+        app.command(name, cls=cls)(run)
         return run
 
     return register

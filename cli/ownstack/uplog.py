@@ -8,8 +8,11 @@ from datetime import UTC, datetime
 
 import orjson
 
-_LOUD = ("alembic", "sqlalchemy", "uvicorn", "httpx", "httpcore")
+_LOUD = ("aiokafka", "alembic", "sqlalchemy", "uvicorn", "httpx", "httpcore")
 """Loggers of others that say too much below a warning."""
+
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 class Short(logging.Formatter):

@@ -9,6 +9,7 @@ import typer
 
 from ownstack.commands import (
     apps,
+    buses,
     dead_letters,
     deploys,
     history,
@@ -18,7 +19,9 @@ from ownstack.commands import (
     pipelines,
     promotions,
     releases,
+    serving,
     stacks,
+    teams,
     tokens,
 )
 
@@ -59,6 +62,9 @@ def assemble(run: Callable[[Sequence[str]], int]) -> typer.Typer:
         "release": releases,
         "token": tokens,
         "dead-letter": dead_letters,
+        "team": teams,
+        "bus": buses,
+        "serve": serving,
     }
     for name, group in groups.items():
         root.add_typer(group.group(), name=name)

@@ -24,23 +24,24 @@ def _absolute(folder: Path) -> Path:
 
 
 class Settings(BaseSettings):
-    """How a deployer is called in its reports, and how it drives programs.
+    """How a deployer is called in its reports, and how it drives programs."""
 
-    state: the folder of the lock files; deployers on one machine share it. programs: how many jobs of `program` stacks
-    it works on at once. programs_in: the folder below which those programs lie; None: they may lie anywhere.
-    stop_grace: seconds from SIGTERM to SIGKILL for a program that is past its deadline. claim_every: seconds after
-    which an unanswered claim is repeated. flush_grace: seconds that it waits, when it stops, for a bus that does not
-    take its last reports. postdeploy_grace: seconds that it waits, when it stops and has finished a deployment, whether
-    a post-deploy is asked for because of that, and for the answer to its claim.
-    """
-
-    model_config = SettingsConfigDict(env_prefix="OWNSTACK_DEPLOYER_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="OWNSTACK_DEPLOYER_", frozen=True, use_attribute_docstrings=True)
 
     name: str = Field(default_factory=socket.gethostname, min_length=1, max_length=200)
+    """Its name in reports; else the name of the host."""
     state: Path = Field(default_factory=_state_folder)
+    """The folder of the lock files, else one below $XDG_STATE_HOME; deployers on one machine share it."""
     programs: int = Field(default=64, ge=1, le=10_000)
+    """How many jobs of `program` stacks it works on at once."""
     programs_in: Annotated[Path, AfterValidator(_absolute)] | None = None
+    """The folder below which those programs lie; without it they may lie anywhere."""
     stop_grace: float = Field(default=10.0, ge=0)
+    """Seconds from SIGTERM to SIGKILL for a program that is past its deadline."""
     claim_every: float = Field(default=5.0, gt=0)
+    """Seconds after which an unanswered claim is repeated."""
     flush_grace: float = Field(default=10.0, ge=0)
+    """Seconds that it waits, when it stops, for a bus that does not take its last reports."""
     postdeploy_grace: float = Field(default=2.0, ge=0)
+    """Seconds that it waits, when it stops and has finished a deployment, whether a post-deploy is asked for because of
+    that, and for the answer to its claim."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
 from ownstack_bus.partitioning import partition_of
 from ownstack_bus.port import Bus, Processor
 from ownstack_contracts.topics import COMMANDS, HISTORY, REPORTS
-from ownstack_promoter.leasing import AtStart
 from ownstack_promoter.partition import Memory, PartitionOwner, Terms
+from ownstack_promoter.settings import Settings
+
+__all__ = ["SERVICE", "Promoter", "Settings"]
 
 SERVICE = "promoter"
 
@@ -19,19 +18,6 @@ SERVICE = "promoter"
 def now_ms() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
-
-
-class Settings(BaseSettings):
-    """What can be chosen (`OWNSTACK_PROMOTER_…`).
-
-    lease: how long a run may be silent before it is taken for lost, in seconds. leases_at_start: `lapsed` only where
-    no deployer of an earlier process can be alive, as in the all-in-one.
-    """
-
-    model_config = SettingsConfigDict(env_prefix="OWNSTACK_PROMOTER_", frozen=True)
-
-    lease: int = Field(default=15, ge=3, le=3_600)
-    leases_at_start: AtStart = "anew"
 
 
 class Promoter:

@@ -1,0 +1,48 @@
+"""`ownstack team`: new teams, made by whoever runs the installation. It asks no server: nobody has a token yet."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Annotated
+
+import typer
+
+from ownstack.exits import Exit, Failure
+from ownstack.sending import must
+from ownstack.session import Session, command
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+Name = Annotated[str, typer.Argument(metavar="TEAM", help="Its name.")]
+NewToken = Annotated[
+    bool, typer.Option("--new-token", help="Print another token if the team has one; the others stay valid.")
+]
+
+
+def group() -> typer.Typer:
+    """The commands of this group."""
+    made = typer.Typer(help="Teams, for whoever runs the installation.", no_args_is_help=True)
+    command(made, "create")(create)
+    return made
+
+
+def create(session: Session, team: Name, new_token: NewToken = False) -> None:
+    """Make a team, and print its first token, this once. Needs OWNSTACK_BUS and OWNSTACK_DATABASE."""
+    must(_NAME.fullmatch(team), f"{team!r} is no name for a team.", "Lower case, digits and hyphens, at most 63.")
+    try:
+        from ownstack.serve.founding import found  # noqa: PLC0415 - only here is it needed
+    except ModuleNotFoundError as error:
+        hint = "Install it: uv tool install 'ownstack[api,kafka,postgres]'"
+        raise Failure("not-installed", f"This needs {error.name}, which is not installed here.", hint=hint) from None
+    secret = asyncio.run(found(team, new_token=new_token))
+    if secret is None:
+        raise Failure(
+            "team-has-token",
+            f"The team {team} has a token already, whose secret nobody keeps.",
+            hint=f"ownstack team create {team} --new-token",
+            exit_code=Exit.REJECTED,
+        )
+    session.output.say(secret)
+    session.output.note("This is shown once, and kept nowhere: ownstack login URL --token …")
+    session.output.document({"team": team, "token": secret})

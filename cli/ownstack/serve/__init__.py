@@ -1,0 +1,1 @@
+"""The services as processes of their own: what `ownstack serve` runs. A composition root for each."""

@@ -1,0 +1,24 @@
+"""`ownstack serve deployer`: the composition root."""
+
+from __future__ import annotations
+
+from ownstack.serve.meters import PrometheusMeter
+from ownstack.serve.opening import bus_of
+from ownstack.serve.running import joined, with_health
+from ownstack.serve.settings import ProcessSettings
+from ownstack.supervision import Service
+from ownstack_deployer.main import GROUP, Deployer
+from ownstack_deployer.settings import Settings
+
+
+async def run() -> bool:
+    """Run until a signal, then finish what has begun. Raises Failure."""
+    process, settings = ProcessSettings(), Settings()  # type: ignore[call-arg] # the environment gives the rest
+    meter = PrometheusMeter()
+    bus = await bus_of(process, meter)
+    try:
+        deployer = Deployer(bus, settings)
+        service = Service("deployer", deployer.run, deployer.drain)
+        return await with_health([service], process, lambda: joined(meter.joined, GROUP))
+    finally:
+        await bus.close()

@@ -1,0 +1,41 @@
+"""What a bus tells of itself, as figures for Prometheus; and whether it is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from prometheus_client import Counter, Gauge, Histogram
+
+LAG = Gauge("ownstack_bus_lag", "Records still to be taken, at most.", ["consumer", "topic", "partition"])
+BATCH = Histogram(
+    "ownstack_bus_batch_records",
+    "Records taken at once.",
+    ["consumer"],
+    buckets=(1, 3, 10, 30, 100, 300, 1_000, 3_000),
+)
+PARTITIONS = Gauge("ownstack_bus_partitions", "Partitions that are this process's.", ["consumer"])
+RESTARTED = Counter("ownstack_bus_owner_restarts", "Times that a partition was begun anew from the log.", ["consumer"])
+
+
+class PrometheusMeter:
+    """See ownstack_bus.meter.Meter. `joined`: the consumers whose partitions are known, and in order."""
+
+    def __init__(self) -> None:
+        self.joined: set[str] = set()
+
+    def batch(self, consumer: str, records: int) -> None:
+        """See Meter."""
+        BATCH.labels(consumer).observe(records)
+
+    def lag(self, consumer: str, topic: str, partition: int, records: int) -> None:
+        """See Meter."""
+        LAG.labels(consumer, topic, str(partition)).set(records)
+
+    def assigned(self, consumer: str, partitions: Collection[int]) -> None:
+        """See Meter."""
+        self.joined.add(consumer)
+        PARTITIONS.labels(consumer).set(len(partitions))
+
+    def restarted(self, consumer: str, partition: int) -> None:  # noqa: ARG002 - of all partitions together
+        """See Meter."""
+        RESTARTED.labels(consumer).inc()

@@ -1,0 +1,46 @@
+"""A process of one service: its log, its settings, and the errors in them said so that they can be mended."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings
+
+from ownstack import uplog
+from ownstack.exits import Exit, Failure
+from ownstack.serve.settings import ProcessSettings
+
+
+async def live(service: str) -> bool:
+    """Run a service until a signal ends it. False: a second signal cut its end short. Raises Failure."""
+    try:
+        settings = ProcessSettings()  # type: ignore[call-arg] # the environment gives the rest
+        uplog.set_up(json=settings.log_format == "json", level=uplog.LEVELS[settings.log_level])
+        module: Any = import_module(f"ownstack.serve.{service}")
+        ended: bool = await module.run()
+    except ValidationError as error:
+        raise wrong_settings(error) from None
+    except ModuleNotFoundError as error:
+        hint = f"Install it: uv tool install 'ownstack[{service},kafka,postgres]'"
+        message = f"The {service} is not installed here ({error.name} is missing)."
+        raise Failure("not-installed", message, hint=hint) from None
+    return ended
+
+
+def wrong_settings(error: ValidationError) -> Failure:
+    """Which variables are wrong, and how; never what is in them: it may be a secret."""
+    prefix = next(
+        (kind.model_config.get("env_prefix", "") for kind in _kinds(BaseSettings) if kind.__name__ == error.title), ""
+    )
+    wrong = "; ".join(
+        f"{prefix}{'_'.join(str(part) for part in found['loc'])}".upper() + f": {found['msg']}"
+        for found in error.errors(include_input=False, include_url=False)
+    )
+    hint = "`ownstack serve SERVICE --help` lists all settings."
+    return Failure("settings-invalid", f"{wrong}.", hint=hint, exit_code=Exit.USAGE)
+
+
+def _kinds(kind: type[BaseSettings]) -> list[type[BaseSettings]]:
+    return [found for below in kind.__subclasses__() for found in (below, *_kinds(below))]

@@ -1,0 +1,22 @@
+"""`ownstack serve promoter`: the composition root."""
+
+from __future__ import annotations
+
+from ownstack.serve.meters import PrometheusMeter
+from ownstack.serve.opening import bus_of
+from ownstack.serve.running import joined, with_health
+from ownstack.serve.settings import ProcessSettings
+from ownstack.supervision import Service
+from ownstack_promoter.main import SERVICE, Promoter, Settings
+
+
+async def run() -> bool:
+    """Run until a signal. Raises Failure."""
+    process, settings = ProcessSettings(), Settings()  # type: ignore[call-arg] # the environment gives the rest
+    meter = PrometheusMeter()
+    bus = await bus_of(process, meter)
+    try:
+        promoter = Service("promoter", Promoter(bus, settings).run)
+        return await with_health([promoter], process, lambda: joined(meter.joined, SERVICE))
+    finally:
+        await bus.close()
