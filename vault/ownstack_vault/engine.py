@@ -7,34 +7,100 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from ownstack_vault.errors import VaultUnusable, explained
 from ownstack_vault.tokens import Vault
 
 VERSION_TABLE = "vault_alembic_version"
 BUSY_TIMEOUT_MS = 10_000
+MIGRATION_LOCK = 7_061_011
+"""Of PostgreSQL's advisory locks the one of whoever migrates: processes that start at once take turns."""
+
+SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
+SET_UP = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "application_name": "ownstack-vault",
+}
+"""So that a server that is gone is noticed (seconds, tcp_user_timeout in ms). What the URL says goes before."""
+OPTIONS = "-c synchronous_commit=on -c idle_in_transaction_session_timeout=10s"
+"""A revoked token must stay revoked over a power cut, whatever else the server is set to."""
 
 
 def open_vault(url: str, write_lock: AbstractContextManager[object] | None = None) -> Vault:
-    """Open, or create, the vault in the database at `url` (as SQLAlchemy writes it: `sqlite:////var/lib/ownstack.db`).
+    """Open, or create, the vault in the database at `url`: `sqlite:////var/lib/ownstack.db`, or
+    `postgresql://user:password@host:5432/name`.
 
     write_lock: held during every write; whoever writes to the same SQLite file shares it. None: nobody else writes.
-    Raises sqlalchemy.exc.DBAPIError if the database can't be opened.
+    Raises VaultUnusable, with `passing` if it is worth trying again, and sqlalchemy.exc.DBAPIError if an SQLite file
+    can't be opened.
     """
     lock = write_lock or nullcontext()
-    engine = _engine(url)
-    with lock, engine.begin() as connection:
-        _upgrade(connection)
+    parsed = _parsed(url)
+    engine = _engine(parsed)
+    try:
+        with lock, engine.begin() as connection:
+            _upgrade(connection)
+    except CommandError as error:
+        engine.dispose()
+        where = parsed.render_as_string(hide_password=True)
+        raise VaultUnusable(
+            "database-newer",
+            f"The vault at {where} is not of this release ({error}).",
+            "Run the release that made it, or a newer one.",
+        ) from error
+    except DBAPIError as error:
+        engine.dispose()
+        if engine.dialect.name == "sqlite":
+            raise
+        raise explained(parsed, error) from error
     return Vault(engine, lock)
 
 
-def _engine(url: str) -> Engine:
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or not (parsed.drivername in SCHEMES or parsed.get_backend_name() == "sqlite"):
+        raise VaultUnusable(
+            "database-url",
+            "The address of the database is not one that is understood here.",
+            "Write sqlite:////path/to/file.db or postgresql://user:password@host:5432/name.",
+        )
+    return parsed
+
+
+def _engine(url: URL) -> Engine:
+    if url.drivername in SCHEMES:
+        return _postgres_engine(url)
     engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "connect", _set_up_sqlite)
     return engine
+
+
+def _postgres_engine(url: URL) -> Engine:
+    arguments: dict[str, object] = {key: value for key, value in SET_UP.items() if key not in url.query}
+    given = url.query.get("options", "")
+    arguments["options"] = f"{given if isinstance(given, str) else ' '.join(given)} {OPTIONS}".strip()
+    try:
+        return create_engine(
+            url.set(drivername="postgresql+psycopg"), connect_args=arguments, pool_pre_ping=True, max_overflow=5
+        )
+    except ModuleNotFoundError as error:
+        raise VaultUnusable(
+            "database-driver-missing",
+            f"A PostgreSQL needs a driver that is not installed here ({error.name}).",
+            "Install it: pip install 'ownstack[postgres]'.",
+        ) from None
 
 
 def _set_up_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -46,6 +112,8 @@ def _set_up_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> 
 
 
 def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
     config = Config()
     scripts = str(Path(__file__).parent / "migrations")
     config.set_main_option("script_location", scripts.replace("%", "%%"))

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, text
+from tests.real.databases import BOTH, new_database
 
 from ownstack_vault import TokenNameTaken, Vault, ensure_first_token, open_vault
 
 NOW = 1_800_000_000_000
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "own stack.db"
+@pytest.fixture(params=BOTH)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with new_database(request.param, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture
-def vault(path: Path) -> Iterator[Vault]:
-    vault = open_vault(f"sqlite:///{path}", threading.Lock())
+def vault(url: str) -> Iterator[Vault]:
+    vault = open_vault(url, threading.Lock())
     yield vault
     vault.close()
+
+
+def written(vault: Vault, folder: Path) -> bytes:
+    """All that the database has written: the files of an SQLite, the rows of a PostgreSQL as it would dump them."""
+    if vault._engine.dialect.name == "sqlite":
+        return b"".join(file.read_bytes() for file in folder.iterdir())
+    with vault._engine.connect() as connection:
+        return repr(connection.execute(text("SELECT t::text FROM vault_tokens t")).all()).encode()
 
 
 def test_a_new_token_is_found_by_its_secret(vault: Vault) -> None:
@@ -38,12 +48,12 @@ def test_a_new_token_is_found_by_its_secret(vault: Vault) -> None:
     assert (found.team, found.name, found.ending, found.created_at) == ("acme", "ci", issued.secret[-4:], NOW)
 
 
-def test_no_byte_of_the_database_holds_the_secret(vault: Vault, path: Path) -> None:
+def test_no_byte_of_the_database_holds_the_secret(vault: Vault, tmp_path: Path) -> None:
     secret = vault.add("acme", "ci", NOW).secret
-    written = b"".join(file.read_bytes() for file in path.parent.iterdir())
-    assert b"acme" in written
-    assert secret.encode() not in written
-    assert secret.encode()[4:-4] not in written
+    everything = written(vault, tmp_path)
+    assert b"acme" in everything
+    assert secret.encode() not in everything
+    assert secret.encode()[4:-4] not in everything
 
 
 @pytest.mark.parametrize(
@@ -54,11 +64,10 @@ def test_junk_finds_nothing(vault: Vault, junk: str) -> None:
     assert vault.find(junk) is None
 
 
-def test_the_hash_of_a_secret_is_no_secret_itself(vault: Vault, path: Path) -> None:
+def test_the_hash_of_a_secret_is_no_secret_itself(vault: Vault) -> None:
     vault.add("acme", "ci", NOW)
-    stolen = sqlite3.connect(path)
-    (hash_of_secret,) = stolen.execute("SELECT hash FROM vault_tokens").fetchone()
-    stolen.close()
+    with vault._engine.connect() as stolen:
+        hash_of_secret = stolen.execute(text("SELECT hash FROM vault_tokens")).scalar_one()
     assert vault.find(hash_of_secret) is None
 
 
@@ -106,30 +115,40 @@ def test_tokens_are_listed_page_by_page_oldest_first(vault: Vault) -> None:
     assert names == ["t0", "t1", "t2", "t3", "t4"]
 
 
-def test_tokens_outlive_a_restart_and_migrating_twice_is_harmless(vault: Vault, path: Path) -> None:
+def test_tokens_outlive_a_restart_and_migrating_twice_is_harmless(vault: Vault, url: str) -> None:
     secret = vault.add("acme", "ci", NOW).secret
     vault.close()
-    again = open_vault(f"sqlite:///{path}")
+    again = open_vault(url)
     assert again.find(secret) is not None
     again.close()
 
 
-def test_the_vault_migrates_apart_from_its_neighbours_in_the_file(vault: Vault, path: Path) -> None:
-    file = sqlite3.connect(path)
-    tables = {name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    file.close()
-    assert tables == {"vault_tokens", "vault_alembic_version"}
+def test_the_vault_migrates_apart_from_its_neighbours_in_the_database(vault: Vault) -> None:
+    assert set(inspect(vault._engine).get_table_names()) == {"vault_tokens", "vault_alembic_version"}
 
 
 def test_writes_are_durable_to_the_last_commit(vault: Vault) -> None:
     with vault._engine.connect() as connection:
-        assert connection.execute(text("PRAGMA synchronous")).scalar_one() == 2  # FULL
-        assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+        if vault._engine.dialect.name == "sqlite":
+            assert connection.execute(text("PRAGMA synchronous")).scalar_one() == 2  # FULL
+            assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+        else:
+            assert connection.execute(text("SHOW synchronous_commit")).scalar_one() == "on"
 
 
-def test_writes_wait_for_the_lock_that_they_share_with_other_writers(path: Path) -> None:
+def test_a_url_cannot_make_the_writes_less_durable(url: str) -> None:
+    if url.startswith("sqlite"):
+        url += "?timeout=5"
+    else:
+        url += "?options=-c%20synchronous_commit%3Doff"
+    vault = open_vault(url)
+    test_writes_are_durable_to_the_last_commit(vault)
+    vault.close()
+
+
+def test_writes_wait_for_the_lock_that_they_share_with_other_writers(url: str) -> None:
     lock = threading.Lock()
-    vault = open_vault(f"sqlite:///{path}", lock)
+    vault = open_vault(url, lock)
     with ThreadPoolExecutor(1) as pool:
         with lock:
             writing = pool.submit(vault.add, "acme", "ci", NOW)
@@ -137,6 +156,24 @@ def test_writes_wait_for_the_lock_that_they_share_with_other_writers(path: Path)
             assert not writing.done()
         assert writing.result(timeout=10).token.name == "ci"
     vault.close()
+
+
+def test_of_many_that_add_a_name_at_once_one_does(url: str) -> None:
+    """Each has a vault of its own, as several processes have; they also migrate at once."""
+
+    def add(number: int) -> bool:
+        vault = open_vault(url, lock)
+        try:
+            vault.add("acme", "ci", NOW + number)
+        except TokenNameTaken:
+            return False
+        finally:
+            vault.close()
+        return True
+
+    lock = threading.Lock() if url.startswith("sqlite") else nullcontext()
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(add, range(6))) == [False] * 5 + [True]
 
 
 def test_the_first_token_is_made_once_while_it_is_known(vault: Vault) -> None:
