@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import cast
 
 END = b"T"
-GRACE = 10.0
-"""Seconds from SIGTERM to SIGKILL."""
+GRACE = 8.0
+"""Seconds from SIGTERM to SIGKILL; less than a deployer gives the client."""
 LENGTH = 4
 SIGNALLED = 128
 LOCK = 3

@@ -20,6 +20,7 @@ END = b"T"
 
 
 def main(arguments: list[str]) -> int:
+    descriptors = [1, 2, *([LOCK] if Path(f"/proc/self/fd/{LOCK}").exists() else [])]  # before we open any ourselves
     with socket.socket(socket.AF_UNIX) as agent:
         try:
             agent.connect(os.environ.get("OWNSTACK_SETTING_AGENT") or AGENT)
@@ -34,7 +35,6 @@ def main(arguments: list[str]) -> int:
 
         signal.signal(signal.SIGTERM, pass_on)
         request = json.dumps({"arguments": arguments, "environment": dict(os.environ)}).encode()
-        descriptors = [1, 2, *([LOCK] if Path(f"/proc/self/fd/{LOCK}").exists() else [])]
         socket.send_fds(agent, [len(request).to_bytes(4, "big")], descriptors)
         agent.sendall(request)
         answer = agent.recv(4)

@@ -33,7 +33,7 @@ print(urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10).read().dec
 
 @dataclass
 class Composed:
-    """folder: of the command line's profile. index: of wheels. port and kafka_port: where API and Kafka are published."""
+    """folder: of the CLI's profile. index: of wheels. port and kafka_port: where API and Kafka are published."""
 
     engine: Engine
     folder: Path
