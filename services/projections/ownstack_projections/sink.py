@@ -103,12 +103,11 @@ class HistorySink:
     def _apply(self, partition: int, records: Sequence[Record]) -> _Batch:
         started = time.perf_counter()
         try:
-            batch = self._fold_and_store(partition, records)
+            batch = self._fold_and_store(partition, self._wanted(partition, records))
         except Outrun:
-            left = self._left_by_exchange(partition, records)
-            if left is None:
+            if not self._taken_over(partition):
                 raise
-            batch = self._fold_and_store(partition, left)
+            batch = self._fold_and_store(partition, self._wanted(partition, records))
         self.counts.batches += 1
         self.counts.facts += batch.facts
         self.counts.doubled += batch.doubled
@@ -125,18 +124,20 @@ class HistorySink:
             raise
         return batch
 
-    def _left_by_exchange(self, partition: int, records: Sequence[Record]) -> Sequence[Record] | None:
-        """Another process has put tables that it built in the place of the live ones: what they don't hold yet.
+    def _wanted(self, partition: int, records: Sequence[Record]) -> Sequence[Record]:
+        """Without those that the tables hold already: after an exchange the bus may be behind them for a while."""
+        following = self._offsets.next_of(partition)
+        return records if records[0].offset >= following else [r for r in records if r.offset >= following]
 
-        None: the tables are the same, or behind what was stored here.
-        """
+    def _taken_over(self, partition: int) -> bool:
+        """Whether another process has put tables that it built in the place of the live ones, so that it goes on from
+        those; False: the tables are the same, or behind what was stored here."""
         believed = self._offsets.next_of(partition)
         with self._readmodel.reading() as connection:
             if not self._offsets.are_others(connection):
-                return None
+                return False
             self._offsets.load(connection)
-        following = self._offsets.next_of(partition)
-        return [record for record in records if record.offset >= following] if following >= believed else None
+        return self._offsets.next_of(partition) >= believed
 
     def _store(self, partition: int, following: int, batch: _Batch) -> None:
         with self._readmodel.writing() as connection:

@@ -20,14 +20,15 @@ Dump = dict[str, list[tuple[Any, ...]]]
 class House:
     """The read model, its present sink, and how many records were given to it."""
 
-    def __init__(self, readmodel: ReadModel) -> None:
+    def __init__(self, readmodel: ReadModel, suffix: str = "") -> None:
         self.readmodel = readmodel
+        self._suffix = suffix
         self._executor = ThreadPoolExecutor(1)
         self._given = 0
         self.sink = self._new()
 
     def _new(self) -> HistorySink:
-        return HistorySink(self.readmodel, self._executor, self.readmodel.changes)
+        return HistorySink(self.readmodel, self._executor, self.readmodel.changes, self._suffix)
 
     async def restart(self) -> None:
         """A new process goes on from what is stored."""
