@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import logging
 import os
 import resource
@@ -21,6 +20,8 @@ from sqlalchemy.exc import DBAPIError
 
 from ownstack.exits import Failure
 from ownstack.firststart import Welcome, prepare
+from ownstack.serve import figures
+from ownstack.serve.running import settle_collector
 from ownstack.supervision import Service, ServiceFailed, Supervisor
 from ownstack_api.app import create_app
 from ownstack_api.main import listen, serve, url_of
@@ -41,8 +42,6 @@ from ownstack_vault import Vault, open_vault
 log = logging.getLogger(__name__)
 
 FILE = "ownstack.db"
-GC_THRESHOLDS = (50_000, 20, 100)
-"""Python's own (700, 10, 10) cost a tenth of a promotion to 1,000 stacks; the cycles there are, are few and small."""
 CATCHING_UP = 5.0
 """Seconds that the read model is given, at the end, to show what has happened. The next start goes on from there."""
 
@@ -105,13 +104,6 @@ async def run(options: Options, ready: Callable[[Welcome], None], stopping: Call
             raise _explained(failed) from failed
 
 
-def settle_collector() -> None:
-    """What is there now stays, and need not be looked through again; what comes, less often."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-
-
 async def _live(
     rooms: Rooms,
     settings: ApiSettings,
@@ -143,7 +135,8 @@ async def _live(
         settle_collector()
         ready()
 
-    return await Supervisor(services, stopping).run(begin)
+    with figures.of_promoter(promoter), figures.of_deployer(deployer), figures.of_projections(projections):
+        return await Supervisor(services, stopping).run(begin)
 
 
 async def open_rooms(data: Path, stack: AsyncExitStack) -> Rooms:
@@ -226,11 +219,15 @@ async def _caught_up(rooms: Rooms) -> None:
     try:
         async with asyncio.timeout(CATCHING_UP):
             for partition in range(await rooms.bus.partitions(HISTORY.name)):
-                end = await rooms.bus.end(HISTORY.name, partition)
-                while (await rooms.readmodel.positions()).get(partition, 0) < end:  # noqa: ASYNC110 - of any team
+                while await _behind(rooms, partition):  # noqa: ASYNC110 - of any team
                     await asyncio.sleep(0.02)
     except TimeoutError:
         log.warning("the read model is not up to date; it goes on from there at the next start")
+
+
+async def _behind(rooms: Rooms, partition: int) -> int:
+    position = (await rooms.readmodel.positions()).get(partition, 0)
+    return await rooms.bus.behind(HISTORY.name, partition, position)
 
 
 def _explained(failed: ServiceFailed) -> Failure:

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 
 import pytest
-from tests.contract.bus.parts import PATIENCE_S, C, D, H, everything, numbered, of_key, values
+from tests.contract.bus.parts import PATIENCE_S, C, D, Echo, H, everything, numbered, of_key, running, until, values
 
 from ownstack_bus.partitioning import partition_of
 from ownstack_bus.port import At, Bus, BusError, Outgoing
@@ -83,6 +83,23 @@ class ReadContract:
         await bus.publish([Outgoing(C, "acme", b"x", partition=1)] * 3)
         (*_, last) = [record async for record in bus.read(C, 1)]
         assert (before, await bus.end(C, 1), last.offset) == (0, 3, 2)
+
+    async def test_how_many_records_lie_behind_a_position_is_counted(self, bus: Bus) -> None:
+        assert await bus.behind(C, 1, 0) == 0
+        await bus.publish([Outgoing(C, "acme", b"x", partition=1)] * 3)
+        await bus.publish([Outgoing(C, "acme", b"y", partition=1)] * 2)
+        assert [await bus.behind(C, 1, position) for position in (0, 2, 4, 5, 9)] == [5, 3, 1, 0, 0]
+
+    async def test_nothing_is_behind_the_last_record_of_a_processor(self, bus: Bus) -> None:
+        """Where transactions leave marks, these are no records."""
+        partition = partition_of("acme", await bus.partitions(H))
+        async with running(bus.process("promoter", [C], H, Echo)):
+            for number in range(3):
+                await bus.publish(numbered(C, "acme", 1, first=number))
+                written = await until(bus, H, partition, number + 1)
+        assert await bus.behind(H, partition, written[-1].offset + 1) == 0
+        assert await bus.behind(H, partition, written[0].offset) == 3
+        assert values([record async for record in bus.read(H, partition)]) == values(written) == ["0", "1", "2"]
 
     async def test_offsets_and_append_times_never_go_back(self, bus: Bus) -> None:
         for _ in range(5):

@@ -55,6 +55,9 @@ class FakeBus:
             raise self.failure
         return self.ends.get(partition, 0)
 
+    async def behind(self, topic: str, partition: int, position: int) -> int:
+        return max(await self.end(topic, partition) - position, 0)
+
     def events(self) -> list[Event]:
         return [decode(record.topic, record.value) for record in self.published]
 

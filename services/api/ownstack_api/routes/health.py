@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 
 from fastapi import APIRouter
+from prometheus_client import generate_latest
 from pydantic import BaseModel
 from starlette.responses import PlainTextResponse, Response
 
@@ -54,15 +55,14 @@ async def readyz(house: House) -> Health:
 async def metrics(house: House) -> Response:
     """Figures, as Prometheus reads them."""
     text = "".join(f"{line}\n" for line in _lines(house, await lags(house)))
-    return Response(text, media_type=METRICS_TYPE)
+    return Response(text + generate_latest().decode(), media_type=METRICS_TYPE)
 
 
 async def lags(house: Parts) -> dict[int, int]:
     """Per partition of the history: how many records the read model is behind."""
     positions = await house.readmodel.positions(HISTORY.name)  # first: else the read model may seem to be ahead
     partitions = range(await house.bus.partitions(HISTORY.name))
-    ends = [await house.bus.end(HISTORY.name, partition) for partition in partitions]
-    return {partition: ends[partition] - positions.get(partition, 0) for partition in partitions}
+    return {at: await house.bus.behind(HISTORY.name, at, positions.get(at, 0)) for at in partitions}
 
 
 def _not_ready(detail: str) -> Problem:
