@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from tests.bench.house import House
 
-from ownstack.up import settle_collector
+from ownstack.serve.running import settle_collector
 from ownstack_bus.kafka import KafkaBus, KafkaSettings
 from ownstack_readmodel import open_readmodel
 
@@ -36,7 +36,12 @@ class Fleet:
 
     def run(self, *arguments: str) -> None:
         """Run the CLI to its end. Raises CalledProcessError."""
-        subprocess.run([sys.executable, "-m", "ownstack.main", *arguments], env=self._environment(), check=True)
+        subprocess.run(
+            [sys.executable, "-m", "ownstack.main", *arguments],
+            env=self._environment(),
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
 
     def start(self, service: str, name: str) -> None:
         """Start a service under a name of its own."""

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, select
 
-from ownstack.up import settle_collector
+from ownstack.serve.running import settle_collector
 from ownstack_bus.connect import open_bus
 from ownstack_bus.port import Bus, Outgoing
 from ownstack_contracts.apps import AppCreated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ownstack.serve import figures
 from ownstack.serve.meters import PrometheusMeter
 from ownstack.serve.opening import bus_of
 from ownstack.serve.running import joined, with_health
@@ -19,6 +20,7 @@ async def run() -> bool:
     try:
         deployer = Deployer(bus, settings)
         service = Service("deployer", deployer.run, deployer.drain)
-        return await with_health([service], process, lambda: joined(meter.joined, GROUP))
+        with figures.of_deployer(deployer):
+            return await with_health([service], process, lambda: joined(meter.joined, GROUP))
     finally:
         await bus.close()

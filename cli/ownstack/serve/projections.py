@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ownstack.exits import Exit, Failure
+from ownstack.serve import figures
 from ownstack.serve.meters import PrometheusMeter
 from ownstack.serve.opening import bus_of, database
 from ownstack.serve.running import joined, with_health
@@ -20,8 +21,10 @@ async def run() -> bool:
     try:
         bus = await bus_of(process, meter)
         try:
-            service = Service("projections", Projections(bus, readmodel, settings).run)
-            return await with_health([service], process, lambda: joined(meter.joined, GROUP))
+            projections = Projections(bus, readmodel, settings)
+            service = Service("projections", projections.run)
+            with figures.of_projections(projections):
+                return await with_health([service], process, lambda: joined(meter.joined, GROUP))
         finally:
             await bus.close()
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ownstack.serve import figures
 from ownstack.serve.meters import PrometheusMeter
 from ownstack.serve.opening import bus_of
 from ownstack.serve.running import joined, with_health
@@ -16,7 +17,10 @@ async def run() -> bool:
     meter = PrometheusMeter()
     bus = await bus_of(process, meter)
     try:
-        promoter = Service("promoter", Promoter(bus, settings).run)
-        return await with_health([promoter], process, lambda: joined(meter.joined, SERVICE))
+        promoter = Promoter(bus, settings)
+        with figures.of_promoter(promoter):
+            return await with_health(
+                [Service("promoter", promoter.run)], process, lambda: joined(meter.joined, SERVICE)
+            )
     finally:
         await bus.close()

@@ -40,6 +40,7 @@ class Deployer:
         self._reports = Publisher(bus, "reports")
         self._logs = Publisher(bus, "log records")
         self._reporter = Reporter(self._reports, self._logs, settings.name)
+        self.tally = self._reporter.tally
         self._heartbeats = Heartbeats(self._reporter.beat, clock)
         self._worker = Worker(
             drivers=drivers or drivers_of(settings),
@@ -52,6 +53,11 @@ class Deployer:
         self._work: asyncio.Task[None] | None = None
         self._draining = False
         self._drained = asyncio.Event()
+
+    @property
+    def in_flight(self) -> int:
+        """How many runs are under way."""
+        return len(self._worker.under_way)
 
     async def run(self) -> None:
         """Work until drained. Raises BusError when the bus fails.

@@ -13,6 +13,7 @@ from ownstack_contracts.logs import DeploymentLogged
 from ownstack_contracts.message import Report
 from ownstack_contracts.topics import LOGS, REPORTS
 from ownstack_deployer.publisher import Publisher
+from ownstack_deployer.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,16 @@ class Reporter:
         self._reports = reports
         self._logs = logs
         self._source = f"/ownstack/deployer/{deployer}"
+        self.tally = Tally()
 
     def say(self, report: Report, cause: Cause, name: str) -> asyncio.Event:
         """Report what a run did. `name`: the id of the report."""
+        self.tally.reports[report.type_name()] += 1
         return self._reports.add(Outgoing(REPORTS.name, cause.team, self._written(report, cause, name)))
 
     def beat(self, team: str, heartbeat: Heartbeat) -> asyncio.Event:
         """Report that runs of a team go on."""
+        self.tally.beats += 1
         return self._reports.add(Outgoing(REPORTS.name, team, encode(heartbeat, source=self._source, team=team)))
 
     async def log(self, lines: DeploymentLogged, cause: Cause) -> None:

@@ -26,6 +26,7 @@ class Promoter:
     def __init__(self, bus: Bus, settings: Settings) -> None:
         self._bus = bus
         self._terms = Terms(settings.lease, settings.leases_at_start, now_ms)
+        self.tally = self._terms.tally
         self._memories: dict[int, Memory] = {}
 
     async def run(self) -> None:

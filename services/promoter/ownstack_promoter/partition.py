@@ -19,6 +19,7 @@ from ownstack_promoter.deciding import Answer, answer, answer_unreadable
 from ownstack_promoter.leasing import AtStart
 from ownstack_promoter.restoring import restore
 from ownstack_promoter.state import PartitionState, Poison
+from ownstack_promoter.tally import Tally
 from ownstack_promoter.teamlog import FoldFailed, Sealed, seal_all
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class Terms:
     lease: int
     at_start: AtStart
     clock: Callable[[], int]
+    tally: Tally = field(default_factory=Tally)
 
 
 class PartitionOwner:
@@ -92,6 +94,7 @@ class PartitionOwner:
             return self._take(record, None, answer_unreadable(state, record, why, state.now))
         team = event.envelope.team
         if team is not None and not state.owns(team):
+            self._terms.tally.forwarded += 1
             return [Outgoing(record.topic, team, record.value, headers=record.headers)]
         return self._take(record, event, answer(state, record, event, state.now))
 
@@ -107,6 +110,7 @@ class PartitionOwner:
             self._state.leasing.hear(answer.trusted.team, event.message, self._state.now)
         if answer.dead_letter is not None:
             outgoing.append(_dead_letter(record, answer))
+        self._terms.tally.note(event.message.type_name() if event is not None else "unreadable", answer)
         return outgoing
 
     def _append(self, origin: Origin, event: Event | None, sealed: Sequence[Sealed]) -> None:
@@ -144,10 +148,12 @@ class PartitionOwner:
         return said + self._lapsed(now)
 
     def _lapsed(self, now: int) -> list[Outgoing]:
-        return [
+        said = [
             Outgoing(REPORTS.name, team, encode(report, source=SOURCE, team=team), self._partition)
             for team, report in self._state.leasing.lapsed(now)
         ]
+        self._terms.tally.lapsed += len(said)
+        return said
 
 
 def _read(record: Record) -> Event:
