@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from ownstack_bus.port import BusError, Outgoing, Processor, Record
@@ -47,6 +47,23 @@ def _one_each(batch: Sequence[Record], made: Sequence[Sequence[Outgoing]]) -> Se
     if len(made) != len(batch):
         raise ValueError(f"{len(batch)} inputs were given, and {len(made)} answers came")
     return made
+
+
+class Care:
+    """Inputs that were handled together when a processor failed: they come one by one until all are handled."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, int] = {}
+
+    def about(self, batch: Sequence[Record]) -> None:
+        """One of these failed."""
+        for record in batch:
+            self._until[record.topic] = max(self._until.get(record.topic, 0), record.offset + 1)
+
+    def needed(self, positions: Mapping[str, int]) -> bool:
+        """Whether some of them are still to be handled; positions: per topic the offset of the next input."""
+        self._until = {topic: until for topic, until in self._until.items() if positions[topic] < until}
+        return bool(self._until)
 
 
 class Attempts:

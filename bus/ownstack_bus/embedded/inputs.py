@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from heapq import merge
-from operator import attrgetter
 
+from ownstack_bus.attempts import Care
 from ownstack_bus.embedded.log import Log
 from ownstack_bus.embedded.reader import Cursor, Reader
+from ownstack_bus.merging import by_time
 from ownstack_bus.port import Record
 
 BATCH = 256
@@ -23,7 +23,7 @@ class Inputs:
         self.cursors = [Cursor(reader, log, 0) for log in logs]
         self.more = asyncio.Event()
         self._by_topic = {cursor.log.place.topic: cursor for cursor in self.cursors}
-        self._careful: dict[str, int] = {}
+        self._care = Care()
 
     def listen(self) -> None:
         """Set `more` whenever something was appended."""
@@ -48,17 +48,9 @@ class Inputs:
 
     async def peek(self) -> Sequence[Record]:
         """The next batch, by append time and then by the order of the topics; [] at the end."""
-        limit = 1 if self._is_careful() else BATCH
+        limit = 1 if self._care.needed(self._positions()) else BATCH
         slices = [(await cursor.peek(limit))[:limit] for cursor in self.cursors]
-        present = [records for records in slices if records]
-        if len(present) < 2:
-            return present[0] if present else []
-        merged = list(merge(*present, key=attrgetter("timestamp")))
-        # What lies behind the end of a slice may be older than the rest of the others.
-        ends = [records[-1] for records in present if records[-1].offset + 1 < self._end(records[-1])]
-        if ends:
-            merged = merged[: min(_index(merged, record) for record in ends) + 1]
-        return merged[:limit]
+        return by_time(slices, lambda record: record.offset + 1 < self._end(record))[:limit]
 
     def passed(self, record: Record) -> None:
         """This input is handled."""
@@ -66,18 +58,10 @@ class Inputs:
 
     def careful_until(self, batch: Sequence[Record]) -> None:
         """One of these failed: they come one by one from now on, until all are handled."""
-        for record in batch:
-            self._careful[record.topic] = max(self._careful.get(record.topic, 0), record.offset + 1)
+        self._care.about(batch)
 
-    def _is_careful(self) -> bool:
-        self._careful = {
-            topic: until for topic, until in self._careful.items() if self._by_topic[topic].position < until
-        }
-        return bool(self._careful)
+    def _positions(self) -> dict[str, int]:
+        return {topic: cursor.position for topic, cursor in self._by_topic.items()}
 
     def _end(self, record: Record) -> int:
         return self._by_topic[record.topic].log.end
-
-
-def _index(records: Sequence[Record], wanted: Record) -> int:
-    return next(i for i, record in enumerate(records) if record is wanted)

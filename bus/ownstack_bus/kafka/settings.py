@@ -36,3 +36,5 @@ class KafkaSettings(BaseSettings):
     """A member that is silent for so long, in seconds, has lost its partitions."""
     request_timeout: float = Field(default=15.0, ge=1, le=300)
     """How long one request may take, in seconds."""
+    stalled_after: float = Field(default=60.0, ge=5, le=3_600)
+    """Inputs that wait for so long, in seconds, although Kafka answers, end the process, to be started again."""
