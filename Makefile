@@ -44,8 +44,8 @@ check: $(READY) ## lint, form, boundaries, types, generated files fresh
 extras: $(READY) ## build the wheel; install each extra alone and import its main
 	@$(RUN) python tools/extras.py
 
-bench: $(READY) ## measure; writes build/bench.json
-	@$(RUN) python tests/bench/bench.py
+bench: $(READY) ## measure, on both buses or on BUS=embedded|kafka; beside FLOOR=program, if given
+	@OWNSTACK_BENCH_BUS="$(BUS)" OWNSTACK_BENCH_FLOOR="$(FLOOR)" PYTHONPATH=. $(RUN) python -m tests.bench.bench
 
 faults: $(READY) ## the tests that kill, KILLS=50 times each
 	@OWNSTACK_KILLS=$(KILLS) $(RUN) pytest --timeout=3600 tests/faults
