@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from aiokafka import TopicPartition
 
 from ownstack_bus.kafka import reading, topics
 from ownstack_bus.kafka.clients import Clients
-from ownstack_bus.kafka.errors import translating
 from ownstack_bus.kafka.processing import process
 from ownstack_bus.kafka.projecting import project
 from ownstack_bus.kafka.publishing import Publisher
@@ -16,7 +15,6 @@ from ownstack_bus.kafka.settings import KafkaSettings
 from ownstack_bus.kafka.working import work
 from ownstack_bus.meter import Meter, Unmetered
 from ownstack_bus.port import Actor, At, BusError, Outgoing, Processor, Record, Sink
-from ownstack_contracts.topics import TOPICS
 
 _BEGINNING = At(offset=0)
 
@@ -27,11 +25,12 @@ COUNTED = 1_000
 class KafkaBus:
     """See ownstack_bus.port.Bus. Belongs to the event loop that it was opened on."""
 
-    def __init__(self, clients: Clients) -> None:
-        """Use `open`."""
+    def __init__(self, clients: Clients, partitions: Mapping[str, int]) -> None:
+        """Use `open`. partitions: of each topic."""
         self._clients = clients
-        self._partitions: dict[str, int] = {}
+        self._partitions = partitions
         self._publisher = Publisher(clients, self.partitions)
+        self._asking = reading.Asking(clients)
         self._behind: dict[TopicPartition, tuple[int, int, int]] = {}
         self._closed = False
 
@@ -43,30 +42,23 @@ class KafkaBus:
         `bus-sasl`.
         """
         clients = Clients(servers, settings or KafkaSettings(), meter or Unmetered())
-        await topics.check(clients)
-        return cls(clients)
+        return cls(clients, await topics.check(clients))
 
     async def partitions(self, topic: str) -> int:
         """See Bus. Raises BusError `unknown-topic`."""
         self._check()
-        if topic not in TOPICS:
-            raise BusError("unknown-topic", f"There is no topic {topic!r}. There are {', '.join(TOPICS)}.")
         if topic not in self._partitions:
-            async with reading.reader(self._clients) as consumer:
-                with translating(self._clients.servers):
-                    await consumer._client._wait_on_metadata(self._clients.topic(topic))
-                found = consumer.partitions_for_topic(self._clients.topic(topic))
-            self._partitions[topic] = len(found or ())
+            raise BusError("unknown-topic", f"There is no topic {topic!r}. There are {', '.join(self._partitions)}.")
         return self._partitions[topic]
 
     async def end(self, topic: str, partition: int) -> int:
         """See Bus."""
-        return await reading.end(self._clients, await self._place(topic, partition))
+        return await self._asking.end(await self._place(topic, partition))
 
     async def behind(self, topic: str, partition: int, position: int) -> int:
         """See Bus."""
         place = await self._place(topic, partition)
-        end = await reading.end(self._clients, place)
+        end = await self._asking.end(place)
         if end - position > COUNTED or end <= position:
             return max(end - position, 0)
         known = self._behind.get(place)
@@ -97,7 +89,8 @@ class KafkaBus:
         await work(self._clients, topic, group, actor, self._check)
 
     async def project(self, topic: str, group: str, sink: Sink) -> None:
-        """See Bus. What the sink raises is raised. Raises BusError `records-gone`, `bus-closed`."""
+        """See Bus. What the sink raises is raised. Raises BusError `records-gone`, `positions-ahead`,
+        `bus-stalled`, `bus-not-allowed`, `bus-closed`."""
         self._check()
         await project(self._clients, topic, group, sink, self._check)
 
@@ -119,6 +112,7 @@ class KafkaBus:
         """See Bus. What runs on this bus ends with BusError `bus-closed`."""
         self._closed = True
         await self._publisher.close()
+        await self._asking.close()
 
     def _check(self) -> None:
         if self._closed:

@@ -83,10 +83,10 @@ class Clients:
             tuple((name, value or b"") for name, value in found.headers),
         )
 
-    def _common(self) -> dict[str, Any]:
+    def connection(self) -> dict[str, Any]:
+        """The options of a single connection to a broker. Raises BusError `bus-tls`, `bus-sasl`."""
         settings = self.settings
         return {
-            "bootstrap_servers": self.servers,
             "client_id": "ownstack",
             "request_timeout_ms": int(settings.request_timeout * 1_000),
             "security_protocol": settings.security_protocol,
@@ -95,6 +95,9 @@ class Clients:
             "sasl_plain_username": settings.sasl_username,
             "sasl_plain_password": _password(settings),
         }
+
+    def _common(self) -> dict[str, Any]:
+        return {"bootstrap_servers": self.servers, **self.connection()}
 
 
 def _tls(settings: KafkaSettings) -> ssl.SSLContext | None:

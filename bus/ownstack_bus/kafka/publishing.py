@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from ownstack_bus.kafka.clients import MAX_RECORD_BYTES, Clients
 from ownstack_bus.kafka.errors import translated
-from ownstack_bus.kafka.starting import start
+from ownstack_bus.kafka.starting import begin
 from ownstack_bus.partitioning import partition_of
 from ownstack_bus.port import BusError, Outgoing
 
@@ -36,6 +36,7 @@ class Publisher:
         self._partitions = partitions
         self._producer: AIOKafkaProducer | None = None
         self._turn = asyncio.Lock()
+        self._ending: set[asyncio.Task[None]] = set()
         self._deadline = clients.settings.request_timeout
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
@@ -46,6 +47,7 @@ class Publisher:
         """
         until = asyncio.get_running_loop().time() + self._deadline
         sent: list[Sent] = []
+        producer: AIOKafkaProducer | None = None
         try:
             async with asyncio.timeout_at(until), self._turn:  # whoever calls first is written first
                 routed = [(record, await route(record, self._partitions)) for record in records]
@@ -55,33 +57,34 @@ class Publisher:
             async with asyncio.timeout_at(until):
                 await asyncio.wait(sent)
         except (KafkaError, TimeoutError, OSError) as error:
-            await self._drop(error)
+            self._drop(producer, error)
             raise translated(error, self._clients.servers) from error
-        await self._look_at(sent)
-
-    async def _look_at(self, sent: Collection[Sent]) -> None:
-        errors = [error for future in sent if (error := future.exception()) is not None]
-        for error in errors:
-            await self._drop(error)
-            raise translated(error, self._clients.servers) from error
+        for future in sent:
+            if (failed := future.exception()) is not None:
+                self._drop(producer, failed)
+                raise translated(failed, self._clients.servers) from failed
 
     async def close(self) -> None:
         """Let what is under way go out, and close the connections."""
         async with self._turn:
             producer, self._producer = self._producer, None
-            if producer is None:
-                return
-            try:
-                async with asyncio.timeout(CLOSING_S):
-                    await producer.stop()
-            except (KafkaError, TimeoutError, OSError) as error:
-                logger.warning("Not all that was published has gone out: %r", error)
-                await _cut_off(producer, error)
+            if producer is not None:
+                await self._stop(producer)
+            await asyncio.gather(*self._ending)
+
+    async def _stop(self, producer: AIOKafkaProducer) -> None:
+        stopping = asyncio.ensure_future(producer.stop())
+        done, _ = await asyncio.wait({stopping}, timeout=CLOSING_S)
+        if not done:
+            logger.warning("What was being published is given up: Kafka at %s does not answer", self._clients.servers)
+            _give_up(producer, TimeoutError("the bus was closed"))
+            await producer.client.close()
+        await stopping
 
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
             producer = self._clients.producer(max_batch_size=BATCH_BYTES)
-            await start(self._clients, producer)
+            await begin(self._clients, producer)
             self._producer = producer
         return self._producer
 
@@ -97,14 +100,18 @@ class Publisher:
         future.add_done_callback(_looked_at)
         return future
 
-    async def _drop(self, error: BaseException) -> None:
+    def _drop(self, producer: AIOKafkaProducer | None, error: BaseException) -> None:
         """After an error its sequence numbers may have a gap, which brokers refuse for ever.
 
         Whoever waits for it at the same time is told that the bus is unavailable.
         """
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await _cut_off(producer, error)
+        if producer is None or producer is not self._producer:
+            return
+        self._producer = None
+        _give_up(producer, error)
+        ending = asyncio.create_task(_end(producer))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
 
 async def route(record: Outgoing, partitions: Partitions) -> int:
@@ -135,14 +142,14 @@ def place_of(record: Outgoing, count: int) -> int:
     return record.partition
 
 
-async def _cut_off(producer: AIOKafkaProducer, error: BaseException) -> None:
-    """Close it without waiting for what it could not send: with idempotence it would try for ever."""
+def _give_up(producer: AIOKafkaProducer, error: BaseException) -> None:
+    """With idempotence it would try for ever; whoever waits is told now."""
     producer._message_accumulator.fail_all(KafkaConnectionError(f"given up after {error!r}"))
-    await producer.client.close()
+
+
+async def _end(producer: AIOKafkaProducer) -> None:
+    await producer.client.close()  # first: what its sender waits for fails with the connections
     await producer.stop()
-    sender = producer._sender.sender_task
-    if sender is not None and not sender.done():
-        await producer._sender.close()
 
 
 def _looked_at(future: Sent) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from ownstack_bus.kafka.clients import Clients
 from ownstack_bus.kafka.errors import translating
-from ownstack_bus.port import At, Record
+from ownstack_bus.kafka.starting import Waiting, begin, started
+from ownstack_bus.port import At, BusError, Record
 
 POLL_MS = 200
 """A reader that waits looks up so often whether the bus was closed."""
@@ -19,26 +19,32 @@ Check = Callable[[], None]
 """Raises BusError once the bus is closed."""
 
 
-@asynccontextmanager
-async def reader(clients: Clients) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer of no group, started."""
-    consumer = clients.consumer(fetch_max_wait_ms=POLL_MS)
-    try:
-        with translating(clients.servers):
-            await consumer.start()
-        yield consumer
-    finally:
-        await consumer.stop()
+class Asking:
+    """Asks where partitions end, through one consumer of no group that is kept."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._consumer: AIOKafkaConsumer | None = None
+        self._turn = asyncio.Lock()
+
+    async def end(self, place: TopicPartition) -> int:
+        """The offset before which all transactions have ended. Raises BusError `bus-unavailable`."""
+        async with self._turn:
+            if self._consumer is None:
+                consumer = self._clients.consumer()
+                await begin(self._clients, consumer)
+                self._consumer = consumer
+        return await _end_of(self._clients, self._consumer, place)
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        async with self._turn:
+            if self._consumer is not None:
+                await self._consumer.stop()
+            self._consumer = None
 
 
-async def end(clients: Clients, place: TopicPartition) -> int:
-    """The offset before which all transactions have ended."""
-    async with reader(clients) as consumer:
-        return await end_of(clients, consumer, place)
-
-
-async def end_of(clients: Clients, consumer: AIOKafkaConsumer, place: TopicPartition) -> int:
-    """As `end`."""
+async def _end_of(clients: Clients, consumer: AIOKafkaConsumer, place: TopicPartition) -> int:
     with translating(clients.servers):
         found = await consumer.end_offsets([place])
     return int(found[place])
@@ -48,11 +54,13 @@ async def read(
     clients: Clients, place: TopicPartition, start: At, stop: int | None, check: Check
 ) -> AsyncIterator[Record]:
     """Records from `start` up to, not including, offset `stop`, or the end as it is now."""
-    async with reader(clients) as consumer:
-        last = await end_of(clients, consumer, place)
+    async with started(clients, _reader(clients)) as consumer:
+        last = await _end_of(clients, consumer, place)
         stop = last if stop is None else min(stop, last)
-        if not await _placed(clients, consumer, place, start, stop):
+        at = await _offset(clients, consumer, place, start, stop)
+        if at >= stop:
             return
+        _place(consumer, place, at)
         # Behind the last record there may be marks of transactions: the position passes them, records don't.
         while await consumer.position(place) < stop:
             check()
@@ -63,16 +71,26 @@ async def read(
 
 
 async def tail(clients: Clients, place: TopicPartition, start: At | None, check: Check) -> AsyncIterator[Record]:
-    """Records from `start`, or from now, on, as they come."""
-    async with reader(clients) as consumer:
-        last = await end_of(clients, consumer, place)
-        if start is None or not await _placed(clients, consumer, place, start, last):
-            consumer.assign([place])
-            consumer.seek(place, max(last, (start.offset or 0) if start else 0))
-        while True:
-            check()
-            for record in await _more(clients, consumer, place):
-                yield record
+    """Records from `start`, or from now, on, as they come. A cluster that is away is waited for."""
+    waiting = Waiting(f"Whoever follows {place.topic}/{place.partition}")
+    at: int | None = None
+    while True:
+        check()
+        try:
+            async with started(clients, _reader(clients)) as consumer:
+                last = await _end_of(clients, consumer, place)
+                if at is None:
+                    at = last if start is None else await _offset(clients, consumer, place, start, last)
+                _place(consumer, place, min(at, last))
+                while True:
+                    check()
+                    for record in await _more(clients, consumer, place):
+                        if record.offset >= at:
+                            yield record
+                            at = record.offset + 1
+                    waiting.over()
+        except BusError as error:
+            await waiting.out(error)
 
 
 async def count(clients: Clients, place: TopicPartition, start: int, check: Check) -> int:
@@ -83,18 +101,22 @@ async def count(clients: Clients, place: TopicPartition, start: int, check: Chec
     return found
 
 
-async def _placed(clients: Clients, consumer: AIOKafkaConsumer, place: TopicPartition, start: At, stop: int) -> bool:
-    """Go to `start`. False: that is not before `stop`, and there is nothing to read."""
-    offset = start.offset
-    if offset is None:
-        with translating(clients.servers):
-            found = (await consumer.offsets_for_times({place: start.time or 0}))[place]
-        offset = stop if found is None else found.offset
-    if offset >= stop:
-        return False
+def _reader(clients: Clients) -> AIOKafkaConsumer:
+    return clients.consumer(fetch_max_wait_ms=POLL_MS)
+
+
+async def _offset(clients: Clients, consumer: AIOKafkaConsumer, place: TopicPartition, start: At, last: int) -> int:
+    """Where `start` is; `last` if nothing was appended at or after its time."""
+    if start.offset is not None:
+        return start.offset
+    with translating(clients.servers):
+        found = (await consumer.offsets_for_times({place: start.time or 0}))[place]
+    return last if found is None else int(found.offset)
+
+
+def _place(consumer: AIOKafkaConsumer, place: TopicPartition, offset: int) -> None:
     consumer.assign([place])
     consumer.seek(place, offset)
-    return True
 
 
 async def _more(clients: Clients, consumer: AIOKafkaConsumer, place: TopicPartition) -> list[Record]:

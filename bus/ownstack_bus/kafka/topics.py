@@ -15,6 +15,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from ownstack_bus.kafka.clients import MAX_REQUEST_BYTES, Clients
 from ownstack_bus.kafka.errors import translated, translating
+from ownstack_bus.kafka.starting import started
 from ownstack_bus.port import BusError
 from ownstack_contracts.topics import COMMANDS, DEFAULT_PARTITIONS, HISTORY, REPORTS, TOPICS, Topic
 
@@ -92,8 +93,10 @@ async def counts_of(clients: Clients) -> dict[str, int]:
         return {name: topic.partitions for name, topic in (await _found(clients, admin)).items()}
 
 
-async def check(clients: Clients) -> None:
+async def check(clients: Clients) -> dict[str, int]:
     """Whether all topics are there and as they must be, with whatever number of partitions and copies was chosen.
+
+    Returns how many partitions each has.
 
     Raises BusError `bus-topics-missing`, `bus-topics-differ`.
     """
@@ -113,6 +116,7 @@ async def check(clients: Clients) -> None:
             f"Topics on Kafka at {clients.servers} are not as they must be: {listed}. `ownstack bus setup` lists what "
             "differs; change it with Kafka's own tools.",
         )
+    return {name: topic.partitions for name, topic in found.items()}
 
 
 def differing(found: Mapping[str, Found], partitions: int | None, replication: int | None) -> list[Difference]:
@@ -161,13 +165,9 @@ async def default_replication(admin: AIOKafkaAdminClient) -> int:
 
 @asynccontextmanager
 async def _admin(clients: Clients) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = clients.admin()
-    try:
+    async with started(clients, clients.admin()) as admin:
         with translating(clients.servers):
-            await admin.start()
             yield admin
-    finally:
-        await admin.close()
 
 
 async def _found(clients: Clients, admin: AIOKafkaAdminClient) -> dict[str, Found]:
