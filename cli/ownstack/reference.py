@@ -1,4 +1,4 @@
-"""Writes docs/reference/cli.md from the commands (`python -m ownstack.reference`), or checks that it is fresh."""
+"""Writes docs/reference/cli.md and settings.md from the code (`python -m ownstack.reference`), or checks them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 
 from typer.main import get_command
 
-from ownstack.commands import assemble
+from ownstack.commands import assemble, serving
 from ownstack.exits import Exit
 from ownstack.main import main as run
 
 TARGET = Path("docs/reference/cli.md")
+SETTINGS = Path("docs/reference/settings.md")
 EVERYWHERE = ("--json", "--profile", "--help")
 
 _HEAD = """# The command line
@@ -42,17 +43,49 @@ _MEANINGS = {
 }
 
 
+_SETTINGS_HEAD = """# The settings of the services
+
+Written by `python -m ownstack.reference`; do not edit.
+
+Each service of `ownstack serve` reads its environment: its own settings, and those that it shares with others. What is
+wrong in them ends it at once with exit code 2, and says which variable it is. `ownstack serve SERVICE --help` lists the
+same. `OWNSTACK_DATABASE` and `OWNSTACK_KAFKA_SASL_PASSWORD` may hold secrets; each has a sibling `…_FILE` for a file
+that holds the password instead. No value of a setting is ever written to a log.
+"""
+
+
 def main(arguments: list[str]) -> int:
-    """Write the file below the present folder; with `--check` only compare. Returns the exit code: 1 if it is stale."""
-    text = rendered()
+    """Write the files below the present folder; with `--check` only compare. Returns the exit code: 1 if one is stale."""
+    texts = {TARGET: rendered(), SETTINGS: settings_rendered()}
     if "--check" not in arguments:
-        TARGET.parent.mkdir(parents=True, exist_ok=True)
-        TARGET.write_text(text, encoding="utf-8")
+        for target, text in texts.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
         return 0
-    if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write(f"{TARGET} is stale; run: make generate\n")
-    return 1
+    stale = [
+        target for target, text in texts.items() if not target.is_file() or target.read_text(encoding="utf-8") != text
+    ]
+    for target in stale:
+        sys.stderr.write(f"{target} is stale; run: make generate\n")
+    return 1 if stale else 0
+
+
+def settings_rendered() -> str:
+    """The reference of the settings as it is checked in: each class once, under those who read it."""
+    readers: dict[Any, list[str]] = {}
+    for service in serving.SERVICES:
+        for kind in serving.settings_of(service):
+            readers.setdefault(kind, []).append(service)
+    own_first = sorted(readers, key=lambda kind: len(readers[kind]))
+    return _SETTINGS_HEAD + "".join(_settings_section(kind, readers[kind]) for kind in own_first)
+
+
+def _settings_section(kind: Any, readers: list[str]) -> str:
+    rows = [f"| `{variable}` | {meaning} |" for variable, meaning in serving.described(kind)]
+    title = "every service" if len(readers) == len(serving.SERVICES) else " and ".join(readers)
+    return "\n".join(
+        [f"\n## {title}\n", f"{inspect.cleandoc(kind.__doc__ or '')}\n", "| variable | |", "|---|---|", *rows, ""]
+    )
 
 
 def rendered() -> str:

@@ -18,6 +18,7 @@ from ownstack.commands import (
     logs,
     pipelines,
     promotions,
+    readmodels,
     releases,
     serving,
     stacks,
@@ -64,6 +65,7 @@ def assemble(run: Callable[[Sequence[str]], int]) -> typer.Typer:
         "dead-letter": dead_letters,
         "team": teams,
         "bus": buses,
+        "readmodel": readmodels,
         "serve": serving,
     }
     for name, group in groups.items():

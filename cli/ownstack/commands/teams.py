@@ -32,10 +32,12 @@ def create(session: Session, team: Name, new_token: NewToken = False) -> None:
     must(_NAME.fullmatch(team), f"{team!r} is no name for a team.", "Lower case, digits and hyphens, at most 63.")
     try:
         from ownstack.serve.founding import found  # noqa: PLC0415 - only here is it needed
+        from ownstack.serve.process import checked  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         hint = "Install it: uv tool install 'ownstack[api,kafka,postgres]'"
         raise Failure("not-installed", f"This needs {error.name}, which is not installed here.", hint=hint) from None
-    secret = asyncio.run(found(team, new_token=new_token))
+    with checked():
+        secret = asyncio.run(found(team, new_token=new_token))
     if secret is None:
         raise Failure(
             "team-has-token",
@@ -44,5 +46,5 @@ def create(session: Session, team: Name, new_token: NewToken = False) -> None:
             exit_code=Exit.REJECTED,
         )
     session.output.say(secret)
-    session.output.note("This is shown once, and kept nowhere: ownstack login URL --token …")
+    session.output.note("This is shown once, and kept nowhere: ownstack login URL")
     session.output.document({"team": team, "token": secret})

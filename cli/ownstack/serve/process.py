@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -16,17 +18,25 @@ from ownstack.serve.settings import ProcessSettings
 async def live(service: str) -> bool:
     """Run a service until a signal ends it. False: a second signal cut its end short. Raises Failure."""
     try:
-        settings = ProcessSettings()  # type: ignore[call-arg] # the environment gives the rest
-        uplog.set_up(json=settings.log_format == "json", level=uplog.LEVELS[settings.log_level])
-        module: Any = import_module(f"ownstack.serve.{service}")
-        ended: bool = await module.run()
-    except ValidationError as error:
-        raise wrong_settings(error) from None
+        with checked():
+            settings = ProcessSettings()  # type: ignore[call-arg] # the environment gives the rest
+            uplog.set_up(json=settings.log_format == "json", level=uplog.LEVELS[settings.log_level])
+            module: Any = import_module(f"ownstack.serve.{service}")
+            ended: bool = await module.run()
     except ModuleNotFoundError as error:
         hint = f"Install it: uv tool install 'ownstack[{service},kafka,postgres]'"
         message = f"The {service} is not installed here ({error.name} is missing)."
         raise Failure("not-installed", message, hint=hint) from None
     return ended
+
+
+@contextmanager
+def checked() -> Iterator[None]:
+    """What is wrong in the environment is raised as Failure `settings-invalid`."""
+    try:
+        yield
+    except ValidationError as error:
+        raise wrong_settings(error) from None
 
 
 def wrong_settings(error: ValidationError) -> Failure:
