@@ -7,7 +7,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from ownstack_bus.actors import Actors
@@ -38,17 +38,18 @@ async def work(clients: Clients, topic: str, group: str, actor: Actor, check: Ch
     Raises BusError `unknown-topic`, `bus-not-allowed`, `bus-tls`, `bus-stalled`, `bus-metadata-refused`, `bus-error`.
     """
     with translating(clients.servers):
-        consumer = await _started(clients, group)
+        consumer = await _started(clients, topic, group)
         try:
-            if clients.topic(topic) not in await consumer.topics():
-                raise BusError("unknown-topic", f"There is no topic {topic!r}. Run `ownstack bus setup` first.")
             await Member(clients, consumer, topic, group, actor, check).run()
         finally:
             await consumer.stop()
 
 
-async def _started(clients: Clients, group: str) -> AIOKafkaConsumer:
-    """A consumer, as soon as the cluster can be reached."""
+async def _started(clients: Clients, topic: str, group: str) -> AIOKafkaConsumer:
+    """A consumer, as soon as the cluster can be reached.
+
+    Raises BusError `unknown-topic`.
+    """
     delay = FIRST_DELAY_S
     while True:
         consumer = clients.consumer(
@@ -56,9 +57,11 @@ async def _started(clients: Clients, group: str) -> AIOKafkaConsumer:
         )
         try:
             await consumer.start()
+            if clients.topic(topic) not in await consumer.topics():
+                raise BusError("unknown-topic", f"There is no topic {topic!r}. Run `ownstack bus setup` first.")
         except BaseException as error:
             await consumer.stop()
-            if not isinstance(error, KafkaConnectionError):
+            if not passes(error):
                 raise
             if delay == FIRST_DELAY_S:
                 logger.warning("Group %s waits for Kafka at %s: %s", group, clients.servers, error)
@@ -107,6 +110,7 @@ class Member:
         await self._consumer.stop()  # which ends the poll, too
         poll.cancel()
         await asyncio.gather(poll, *parts, return_exceptions=True)
+        self._clients.meter.assigned(self._name, ())
 
     async def _poll(self) -> None:
         warned = False
@@ -130,7 +134,8 @@ class Member:
 
     def _take(self, holding: Holding, found: Sequence[ConsumerRecord[bytes, bytes]] = ()) -> None:
         taken = holding.take(map(self._clients.record, found))
-        self._clients.meter.batch(self._name, len(taken))
+        if taken:
+            self._clients.meter.batch(self._name, len(taken))
         for record in taken:
             self._actors.hand_over(record)
         if holding.full:
@@ -159,7 +164,8 @@ class Member:
 
     def _refill(self, holding: Holding) -> None:
         """There may be room again in a partition that was full."""
-        if self._ending or not self._joining.settled or not holding.has_room():
+        ours = self._joining.settled and self._joining.held.get(holding.place) is holding
+        if self._ending or not ours or not holding.has_room():
             return
         self._take(holding)
         if not holding.full:

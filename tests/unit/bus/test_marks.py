@@ -25,6 +25,7 @@ def same(first: Progress, second: Progress) -> bool:
     return (first.position, first.encoded()) == (second.position, second.encoded())
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3_000)), st.integers(0, 10**12))
 def test_what_is_encoded_can_be_read_again(done: list[int], position: int) -> None:
     progress = of([position + offset for offset in done], position)
