@@ -32,6 +32,7 @@ _RUN_OVER = {
     "StackDeployFailed",
     "PostdeploySucceeded",
     "PostdeployFailed",
+    "StackObserved",
     "StackLookFailed",
     "StackAppRemoved",
     "StackAppRemovalFailed",
@@ -130,16 +131,22 @@ def _ended_twice(team: str, own: Sequence[Fact]) -> Iterator[str]:
 
 
 def _granted_twice(team: str, own: Sequence[Fact]) -> Iterator[str]:
-    """One run at a time holds a place, as the history tells it."""
+    """One run at a time holds a place, as the history tells it; and none holds it again once its lease has lapsed."""
     holding: dict[tuple[str, str], str] = {}
+    lapsed: set[str] = set()
     for fact in own:
         data = fact["data"]
         if fact["type"] == "JobGranted":
             place = (data["app"], data["stack"])
-            if (other := holding.get(place)) is not None:
+            other = holding.get(place, data["run"])  # a run that claims again, unanswered, is told again
+            if other != data["run"]:
                 yield f"{team}: run {data['run']} was granted {place} while {other} held it, at {fact['sequence']}"
+            if data["run"] in lapsed:
+                yield f"{team}: run {data['run']} was granted {place} after it had lapsed, at {fact['sequence']}"
             holding[place] = data["run"]
-        elif fact["type"] in _RUN_OVER or (fact["type"] == "StackObserved"):
+        elif fact["type"] in _RUN_OVER:
+            if fact["type"] == "LeaseLapsed":
+                lapsed.add(data["run"])
             holding = {place: run for place, run in holding.items() if run != data["run"]}
         elif fact["type"] in ("JobClosed", "StackDeployExpired", "JobExpired"):
             holding.pop((data["app"], data["stack"]), None)

@@ -31,7 +31,7 @@ from ownstack_readmodel import ReadModel, open_readmodel
 ROOT = Path(__file__).resolve().parents[3]
 KEPT = ROOT / "build" / "faults"
 """What was found wrong is kept here, below its seed."""
-SETTING_UP = 180.0
+SETTING_UP = 120.0
 """Seconds in which all is to be set up."""
 DRAINED_WITHIN = 60.0
 """Seconds after the last fault in which all is to have come to its end."""
@@ -173,7 +173,7 @@ async def open_house(
     servers: the brokers; None: those of this run. env: what the services are told beside where things are.
     """
     seed = new_seed()
-    where: str = servers or await asyncio.to_thread(kafka)
+    where = servers if servers is not None else await asyncio.to_thread(kafka)
     async with AsyncExitStack() as stack:
         settings = await stack.enter_async_context(new_topics(where))
         url = stack.enter_context(database())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,8 @@ from tests.faults.kafka.deeds import Deeds
 
 SECOND = 1_000_000_000
 """In ns."""
+INIT = 1
+"""The process that orphans are given to."""
 
 
 class Place(NamedTuple):
@@ -108,12 +110,22 @@ def _step(line: dict[str, Any], end: dict[str, Any] | None) -> Step:
 
 def violations(ledgers: dict[Place, list[Step]], deeds: Deeds) -> Iterator[str]:
     """What should not have happened on the stacks, in sentences."""
-    for steps in ledgers.values():
+    for found in ledgers.values():
+        steps = list(_adopted(found, deeds))
         yield from _overlaps(steps)
         yield from _unended(steps)
         yield from _older(steps)
         yield from _without_a_look(steps)
         yield from _repeated(steps, deeds)
+
+
+def _adopted(steps: Sequence[Step], deeds: Deeds) -> Iterator[Step]:
+    """Whoever started a program may be killed before that can ask who it was: then it was who ran the step before."""
+    latest: int | None = None
+    for step in steps:
+        orphan = step.deployer == INIT and latest is not None and deeds.struck(latest, step.begin, step.begin)
+        latest = latest if orphan and latest is not None else step.deployer
+        yield replace(step, deployer=latest)
 
 
 def _overlaps(steps: Sequence[Step]) -> Iterator[str]:

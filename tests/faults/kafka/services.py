@@ -17,7 +17,7 @@ FLEET = ("promoter-1", "promoter-2", "deployer-1", "deployer-2", "deployer-3", "
 
 def command_of(service: str) -> list[str]:
     """How a service is started."""
-    return [sys.executable, "-m", "tests.faults.kafka.serving", service]
+    return [sys.executable, "-m", "ownstack.main", "serve", service]
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Services:
 
     def start(self, name: str) -> None:
         """Start one, as a process that knows its own name."""
-        env = {**os.environ, **self.env, "OWNSTACK_DEPLOYER_NAME": name, "PYTHONUNBUFFERED": "1"}
+        env = {**os.environ, **self.env, "OWNSTACK_DEPLOYER_NAME": name, "OWNSTACK_HEALTH_PORT": "0"}
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 command_of(name.partition("-")[0]), env=env, stdout=log, stderr=log, start_new_session=True
