@@ -55,7 +55,7 @@ that holds the password instead. No value of a setting is ever written to a log.
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files below the present folder; with `--check` only compare. Returns the exit code: 1 if one is stale."""
+    """Write the files below the present folder; with `--check` only compare. Returns 1 if one is stale, else 0."""
     texts = {TARGET: rendered(), SETTINGS: settings_rendered()}
     if "--check" not in arguments:
         for target, text in texts.items():
@@ -76,16 +76,16 @@ def settings_rendered() -> str:
     for service in serving.SERVICES:
         for kind in serving.settings_of(service):
             readers.setdefault(kind, []).append(service)
-    own_first = sorted(readers, key=lambda kind: len(readers[kind]))
-    return _SETTINGS_HEAD + "".join(_settings_section(kind, readers[kind]) for kind in own_first)
+    sections: dict[str, str] = {}
+    for kind, services in sorted(readers.items(), key=lambda found: len(found[1])):
+        title = "every service" if len(services) == len(serving.SERVICES) else " and ".join(services)
+        sections[title] = sections.get(title, f"\n## {title}\n") + _settings_table(kind)
+    return _SETTINGS_HEAD + "".join(sections.values())
 
 
-def _settings_section(kind: Any, readers: list[str]) -> str:
+def _settings_table(kind: Any) -> str:
     rows = [f"| `{variable}` | {meaning} |" for variable, meaning in serving.described(kind)]
-    title = "every service" if len(readers) == len(serving.SERVICES) else " and ".join(readers)
-    return "\n".join(
-        [f"\n## {title}\n", f"{inspect.cleandoc(kind.__doc__ or '')}\n", "| variable | |", "|---|---|", *rows, ""]
-    )
+    return "\n".join(["", f"{inspect.cleandoc(kind.__doc__ or '')}\n", "| variable | |", "|---|---|", *rows, ""])
 
 
 def rendered() -> str:

@@ -81,7 +81,7 @@ def described(kind: type[BaseSettings]) -> Iterator[tuple[str, str]]:
 def _default(field: Any) -> str:
     if field.default_factory is not None:
         return "default: see the text"
-    return "no default" if field.default is None else f"default {field.default}"
+    return "no default" if field.default in {None, ""} else f"default {field.default}"
 
 
 def _helped(service: str) -> type[TyperCommand]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
-from ownstack.reference import TARGET, rendered
+import pytest
+
+from ownstack.commands import serving
+from ownstack.reference import SETTINGS, TARGET, rendered, settings_rendered
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -22,3 +26,24 @@ def test_every_command_of_the_design_is_there() -> None:
     text = rendered()
     missing = [name for name in (n.strip() for n in wanted.split(",")) if f"\n## ownstack {name}\n" not in text]
     assert missing == []
+
+
+def test_the_settings_are_fresh() -> None:
+    assert (ROOT / SETTINGS).read_text(encoding="utf-8") == settings_rendered()
+
+
+def test_every_setting_of_every_service_is_there_once() -> None:
+    text = settings_rendered()
+    kinds = {kind for service in serving.SERVICES for kind in serving.settings_of(service)}
+    variables = [variable for kind in kinds for variable, _ in serving.described(kind)]
+    assert len(variables) == len(set(variables))
+    assert {variable: text.count(f"| `{variable}` |") for variable in variables} == dict.fromkeys(variables, 1)
+
+
+def test_the_settings_say_nothing_of_the_machine_they_were_written_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = settings_rendered()
+    monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
+    monkeypatch.setenv("HOME", "/elsewhere")
+    monkeypatch.setenv("XDG_STATE_HOME", "/elsewhere/state")
+    assert settings_rendered() == here
+    assert socket.gethostname() not in here
