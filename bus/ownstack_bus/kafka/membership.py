@@ -40,6 +40,7 @@ class Membership(ConsumerRebalanceListener):
         self._tasks: dict[Owner, asyncio.Task[None]] = {}
         self._dropping: set[asyncio.Task[None]] = set()
         self._settled = asyncio.Event()
+        self._leaving = False
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, around: Surroundings) -> None:
@@ -60,12 +61,14 @@ class Membership(ConsumerRebalanceListener):
             await self._leave(parts)
 
     async def _leave(self, parts: Sequence[asyncio.Task[None]]) -> None:
+        self._leaving = True
         poll, *others = parts
         for part in [*others, *self._tasks.values()]:
             part.cancel()
         await asyncio.gather(*others, *self._tasks.values(), return_exceptions=True)
         await asyncio.gather(*self._dropping, return_exceptions=True)
-        await self._consumer.stop()  # which ends the poll, too
+        await self._consumer.stop()
+        poll.cancel()  # in a rebalance it waits for an end that never comes
         await asyncio.gather(poll, return_exceptions=True)
         if self._failed.done():
             self._failed.exception()
@@ -78,6 +81,8 @@ class Membership(ConsumerRebalanceListener):
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """A rebalance has ended."""
+        if self._leaving:
+            return
         try:
             self._consumer.pause(*assigned)
             partitions = {

@@ -89,14 +89,19 @@ class Owner:
         self._around = around
         self._attempts = Attempts(partition)
         self._time = PartitionTime(0, wall_clock, ticking)
+        self._read_up_to = -1
         self._woken = 0
         self._delay = FIRST_DELAY_S
         self._submitted: Mapping[str, int] = {}
+        self._committed: Mapping[str, int] = {}
+        self._owing = False
+        """Whether it was given inputs that are not committed."""
         self._in_flight: asyncio.Task[None] | None = None
 
     def feed(self, topic: str, records: Sequence[Fetched], end: int) -> None:
         """Take these; see Intake.add."""
         self.intake.add(topic, records, end)
+        self._owing = True
         self.headway.expected()
 
     async def run(self) -> None:
@@ -160,13 +165,17 @@ class Owner:
         """A new processor, at the place where the last commit left off."""
         around = self._around
         committed = await around.member.positions(self.partition)
+        if committed != self._committed:
+            self._committed, self._owing = committed, False
+            self.headway.made(more=True)
         processor = around.factory(self.partition)
         restored = await self._restored(processor)
         self.intake.begin({topic: max(at, restored.positions.get(topic, 0)) for topic, at in committed.items()})
         self._submitted = committed
         if restored.outgoing:
             await transactions.write(*self._transaction(routed(restored.outgoing, around.counts)))
-        self.headway.made(more=False)
+        if not self._owing:
+            self.headway.made(more=False)
         return processor
 
     async def _restored(self, processor: Processor) -> Restored:
@@ -186,7 +195,9 @@ class Owner:
         place = around.clients.place(around.history, self.partition)
         async for record in reading.read(around.clients, place, At(offset=0), None, around.check):
             self._time.heard(record.timestamp)
-            self.headway.made(more=True)
+            if record.offset > self._read_up_to:
+                self._read_up_to = record.offset
+                self.headway.made(more=True)
             yield record
 
     async def _serve(self, processor: Processor, transactions: Transactions) -> None:
@@ -268,7 +279,8 @@ class Owner:
         if in_flight is not None:
             await asyncio.shield(in_flight)
             self._delay = FIRST_DELAY_S
-            self.headway.made(more=bool(self.intake))
+            self._committed, self._owing = self._submitted, bool(self.intake)
+            self.headway.made(more=self._owing)
             for topic in self._around.inputs:
                 behind = self.intake.behind(topic)
                 self._around.clients.meter.lag(self._around.service, topic, self.partition, behind)
