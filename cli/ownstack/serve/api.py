@@ -6,9 +6,9 @@ import asyncio
 import socket
 
 from ownstack.exits import Exit, Failure
+from ownstack.serve.databases import database, readmodel_of
 from ownstack.serve.meters import PrometheusMeter
-from ownstack.serve.opening import bus_of, database
-from ownstack.serve.projections import readmodel_of
+from ownstack.serve.opening import bus_of
 from ownstack.serve.running import live
 from ownstack.serve.settings import DatabaseSettings, ProcessSettings
 from ownstack.supervision import Service
@@ -16,7 +16,7 @@ from ownstack_api.app import create_app
 from ownstack_api.main import listen, serve, url_of
 from ownstack_api.parts import Parts
 from ownstack_api.settings import Settings
-from ownstack_vault import Vault, open_vault
+from ownstack_vault import Vault, VaultUnusable, open_vault
 
 
 async def run() -> bool:
@@ -41,7 +41,15 @@ async def run() -> bool:
 
 async def vault_of(process: ProcessSettings) -> Vault:
     """The vault, open. Raises Failure."""
-    return await database(open_vault, lambda _: False, DatabaseSettings(), process.start_patience)  # type: ignore[call-arg]
+    settings = DatabaseSettings()  # type: ignore[call-arg] # the environment gives it
+
+    def away(error: Exception) -> bool:
+        return isinstance(error, VaultUnusable) and error.passing
+
+    try:
+        return await database(open_vault, away, settings, process.start_patience)
+    except VaultUnusable as error:
+        raise Failure(error.code, error.message, hint=error.hint, exit_code=Exit.UNAVAILABLE) from error
 
 
 def _listening(settings: Settings) -> socket.socket:

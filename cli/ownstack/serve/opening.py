@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from ownstack.exits import Exit, Failure
-from ownstack.serve.settings import DatabaseSettings, ProcessSettings
+from ownstack.serve.settings import ProcessSettings
 from ownstack_bus.connect import open_bus
 from ownstack_bus.meter import Meter
 from ownstack_bus.port import Bus, BusError
@@ -41,29 +41,6 @@ async def bus_of(settings: ProcessSettings, meter: Meter) -> Bus:
         return await patiently("the bus", opened, away, settings.start_patience)
     except BusError as error:
         raise Failure(error.code, str(error), exit_code=Exit.UNAVAILABLE) from error
-
-
-async def database(
-    opened: Callable[[str], T], away: Callable[[Exception], bool], settings: DatabaseSettings, patience: float
-) -> T:
-    """What `opened` makes of the database's URL, in a thread. Raises what it raises."""
-    url = database_url(settings)
-    return await patiently("the database", lambda: asyncio.to_thread(opened, url), away, patience)
-
-
-def database_url(settings: DatabaseSettings) -> str:
-    """The URL, with its password. Raises Failure `database-password`."""
-    from sqlalchemy import make_url  # noqa: PLC0415 - not every service has it
-
-    url = settings.database.get_secret_value()
-    if settings.database_password_file is None:
-        return url
-    try:
-        password = settings.database_password_file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        hint = "Name a file that this user may read."
-        raise Failure("database-password", f"OWNSTACK_DATABASE_PASSWORD_FILE: {error}.", hint=hint) from None
-    return make_url(url).set(password=password).render_as_string(hide_password=False)
 
 
 async def patiently(

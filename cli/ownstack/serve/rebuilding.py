@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ownstack.exits import Exit, Failure
+from ownstack.serve.databases import readmodel_of
 from ownstack.serve.opening import bus_of
-from ownstack.serve.projections import readmodel_of
 from ownstack.serve.settings import ProcessSettings
 from ownstack_bus.meter import Unmetered
 from ownstack_bus.port import BusError
