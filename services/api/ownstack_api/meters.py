@@ -1,9 +1,12 @@
-"""Counts the requests, by method and status, for `/metrics`."""
+"""Counts the requests, by method and status, and puts them as figures for `/metrics`."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -39,3 +42,41 @@ class Counted:
             await send(message)
 
         await self._app(scope, receive, counted)
+
+
+class Figures(Collector):
+    """What one look at the API has found. Of the house that was asked, and not of the process: there may be several."""
+
+    def __init__(self, requests: Mapping[tuple[str, int], int], streams: int, lags: Mapping[int, int] | None) -> None:
+        """requests: by method and status. streams: open ones. lags: per partition, how many records of the history the
+        read model does not hold; None: bus or read model did not say."""
+        self._families: Sequence[Metric] = (
+            _known(lags is not None),
+            _behind(lags or {}),
+            GaugeMetricFamily("ownstack_api_streams_open", "Open streams.", streams),
+            _answered(requests),
+        )
+
+    def collect(self) -> Iterator[Metric]:
+        """As Prometheus has it."""
+        return iter(self._families)
+
+
+def _known(known: bool) -> Metric:
+    meaning = "Whether bus and read model answered when they were asked for the lag."
+    return GaugeMetricFamily("ownstack_api_lag_known", meaning, float(known))
+
+
+def _behind(lags: Mapping[int, int]) -> Metric:
+    meaning = "Records of the history that the read model does not hold yet."
+    family = GaugeMetricFamily("ownstack_readmodel_lag", meaning, labels=["partition"])
+    for partition, lag in sorted(lags.items()):
+        family.add_metric([str(partition)], lag)
+    return family
+
+
+def _answered(requests: Mapping[tuple[str, int], int]) -> Metric:
+    family = CounterMetricFamily("ownstack_api_requests", "Requests answered.", labels=["method", "status"])
+    for (method, status), count in sorted(requests.items()):
+        family.add_metric([method, str(status)], count)
+    return family

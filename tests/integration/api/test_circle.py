@@ -216,7 +216,7 @@ async def test_a_ready_house_says_so_and_its_figures_show_no_lag(circle: Circle)
             line for line in (await anyone.get("/metrics")).text.splitlines() if line.startswith("ownstack_readmodel")
         ]
     assert len(lags) == 12
-    assert all(line.endswith(" 0") for line in lags)
+    assert all(line.endswith(" 0.0") for line in lags)
 
 
 async def history_of(circle: Circle) -> Any:

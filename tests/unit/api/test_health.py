@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from sqlalchemy.exc import OperationalError
-from tests.unit.api.house import House, problem_of
+from tests.unit.api.house import House, opened, problem_of
 
+from ownstack_api.routes import health
 from ownstack_bus.port import BusError
+from ownstack_vault import Vault
 
 
 async def test_the_process_is_up_whatever_is_the_matter_next_door(house: House) -> None:
@@ -43,13 +47,54 @@ async def test_the_figures_are_written_as_prometheus_reads_them(house: House) ->
 
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     lines = response.text.splitlines()
-    assert 'ownstack_readmodel_lag{partition="0"} 2' in lines
-    assert 'ownstack_readmodel_lag{partition="1"} 0' in lines
-    assert "ownstack_api_streams_open 0" in lines
-    assert 'ownstack_api_requests_total{method="GET",status="200"} 2' in lines
-    assert 'ownstack_api_requests_total{method="GET",status="401"} 1' in lines
-    assert 'ownstack_api_requests_total{method="other",status="405"} 1' in lines
+    assert 'ownstack_readmodel_lag{partition="0"} 2.0' in lines
+    assert 'ownstack_readmodel_lag{partition="1"} 0.0' in lines
+    assert "ownstack_api_streams_open 0.0" in lines
+    assert 'ownstack_api_requests_total{method="GET",status="200"} 2.0' in lines
+    assert 'ownstack_api_requests_total{method="GET",status="401"} 1.0' in lines
+    assert 'ownstack_api_requests_total{method="other",status="405"} 1.0' in lines
+    assert "ownstack_api_lag_known 1.0" in lines
     assert response.text.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("bus", "readmodel"),
+    [(BusError("bus-unavailable", "away"), None), (None, OperationalError("SELECT", {}, Exception("away")))],
+)
+async def test_the_figures_are_there_while_what_the_lag_is_asked_of_is_away(
+    house: House, bus: Exception | None, readmodel: Exception | None
+) -> None:
+    house.bus.failure, house.readmodel.failure = bus, readmodel
+
+    response = await house.anonymous.get("/metrics")
+
+    lines = response.text.splitlines()
+    assert response.status_code == 200
+    assert "ownstack_api_lag_known 0.0" in lines
+    assert "ownstack_api_streams_open 0.0" in lines
+    assert not [line for line in lines if line.startswith("ownstack_readmodel_lag{")]
+
+
+async def test_the_figures_do_not_wait_for_a_bus_that_says_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_topic: str, _partition: int) -> int:
+        return await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(house.bus, "end", never)
+    monkeypatch.setattr(health, "READY_TIMEOUT", 0.01)
+
+    assert "ownstack_api_lag_known 0.0" in (await house.anonymous.get("/metrics")).text.splitlines()
+    response = await house.anonymous.get("/readyz")
+    assert problem_of(response) == (503, "not-ready")
+
+
+async def test_a_house_shows_its_own_requests_and_not_those_of_another_in_the_process(
+    house: House, vault: Vault
+) -> None:
+    await house.client.get("/api/v1/me")
+    async with opened(vault) as other:
+        assert "ownstack_api_requests_total{" not in (await other.anonymous.get("/metrics")).text
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/docs/oauth2-redirect"])

@@ -160,7 +160,7 @@ async def test_a_reader_who_goes_leaves_nothing_behind(house: House) -> None:
     async with reading(house.app, house.secret, "/events") as reader:
         await reader.block()
         assert len(house.parts.streams) == 1
-        assert "ownstack_api_streams_open 1" in (await house.anonymous.get("/metrics")).text
+        assert "ownstack_api_streams_open 1.0" in (await house.anonymous.get("/metrics")).text
     assert len(house.parts.streams) == 0
     assert house.readmodel.changes.watches == 0
     assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

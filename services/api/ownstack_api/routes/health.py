@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import logging
 
 from fastapi import APIRouter
 from prometheus_client import generate_latest
 from pydantic import BaseModel
+from sqlalchemy.exc import DBAPIError
 from starlette.responses import PlainTextResponse, Response
 
+from ownstack_api.meters import Figures
 from ownstack_api.openapi import problems
 from ownstack_api.parts import House, Parts
 from ownstack_api.problems import Problem
 from ownstack_api.routes.common import name_of
+from ownstack_bus.port import BusError
 from ownstack_contracts.topics import HISTORY
+
+log = logging.getLogger(__name__)
 
 routes = APIRouter(tags=["health"], generate_unique_id_function=name_of)
 
@@ -50,12 +55,21 @@ async def readyz(house: House) -> Health:
 @routes.get(
     "/metrics",
     response_class=PlainTextResponse,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems(503)},
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(house: House) -> Response:
-    """Figures, as Prometheus reads them."""
-    text = "".join(f"{line}\n" for line in _lines(house, await lags(house)))
-    return Response(text + generate_latest().decode(), media_type=METRICS_TYPE)
+    """Figures, as Prometheus reads them; also while the bus or the database is away, without what those would say."""
+    of_house = Figures(house.meters.requests, len(house.streams), await _lags_if_told(house))
+    return Response(generate_latest(of_house) + generate_latest(), media_type=METRICS_TYPE)
+
+
+async def _lags_if_told(house: Parts) -> dict[int, int] | None:
+    try:
+        async with asyncio.timeout(READY_TIMEOUT):
+            return await lags(house)
+    except (BusError, DBAPIError, TimeoutError) as error:
+        log.debug("no lag can be told: %s", error)
+        return None
 
 
 async def lags(house: Parts) -> dict[int, int]:
@@ -67,17 +81,3 @@ async def lags(house: Parts) -> dict[int, int]:
 
 def _not_ready(detail: str) -> Problem:
     return Problem(503, "not-ready", detail, hint="Try again shortly.", headers={"Retry-After": "1"})
-
-
-def _lines(house: Parts, behind: dict[int, int]) -> Iterator[str]:
-    yield "# HELP ownstack_readmodel_lag Records of the history that the read model does not hold yet."
-    yield "# TYPE ownstack_readmodel_lag gauge"
-    for partition, lag in behind.items():
-        yield f'ownstack_readmodel_lag{{partition="{partition}"}} {lag}'
-    yield "# HELP ownstack_api_streams_open Open streams."
-    yield "# TYPE ownstack_api_streams_open gauge"
-    yield f"ownstack_api_streams_open {len(house.streams)}"
-    yield "# HELP ownstack_api_requests_total Requests answered."
-    yield "# TYPE ownstack_api_requests_total counter"
-    for (method, status), count in sorted(house.meters.requests.items()):
-        yield f'ownstack_api_requests_total{{method="{method}",status="{status}"}} {count}'
