@@ -1,4 +1,7 @@
-"""Builds the wheel and installs each extra alone: it must bring all that its `main` needs, and the base no service."""
+"""Builds the wheel and installs each extra alone: it must bring all that its `main` needs, and the base no service.
+
+With the extras of its bus (and its database) each service must also be able to be served, and know nothing of others.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +20,37 @@ SERVICES = ("ownstack_api", "ownstack_promoter", "ownstack_deployer", "ownstack_
 HELPS = ("--help", "up --help", "deploy --help")
 
 
+DATABASE = ("sqlalchemy", "alembic", "psycopg")
+WEB = ("fastapi",)
+DEPENDENCIES = (*DATABASE, *WEB)
+"""What is heavy, and not everybody's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Install:
-    """One way to install the distribution: `extra` None is the base. `mains`: what must import there."""
+    """One way to install the distribution: with no `extras` it is the base. `mains`: what must import there.
 
-    extra: str | None
+    `serves`: the service that `ownstack serve` must know there; `needs`: those of DEPENDENCIES that it may import.
+    """
+
+    extras: tuple[str, ...]
     mains: tuple[str, ...]
+    serves: str | None = None
+    needs: tuple[str, ...] = DEPENDENCIES
 
     @property
     def name(self) -> str:
-        return self.extra or "base"
+        return "-".join(self.extras) or "base"
 
 
 INSTALLS = (
-    Install(None, ("ownstack_contracts", "ownstack.main")),
-    *(Install(service.removeprefix("ownstack_"), (f"{service}.main",)) for service in SERVICES),
-    Install("all", ("ownstack.main", *(f"{service}.main" for service in SERVICES))),
+    Install((), ("ownstack_contracts", "ownstack.main")),
+    *(Install((service.removeprefix("ownstack_"),), (f"{service}.main",)) for service in SERVICES),
+    Install(("all",), ("ownstack.main", *(f"{service}.main" for service in SERVICES))),
+    Install(("api", "kafka", "postgres"), (), "api", (*DATABASE, *WEB)),
+    Install(("promoter", "kafka"), (), "promoter", ()),
+    Install(("deployer", "kafka"), (), "deployer", ()),
+    Install(("projections", "kafka", "postgres"), (), "projections", DATABASE),
 )
 
 
@@ -75,11 +93,13 @@ def check(install: Install, wheel: Path) -> list[str]:
     """Install `wheel` this way into a fresh environment, in the versions of uv.lock, and import its mains there."""
     environment = BUILD / install.name
     python = str(environment / "bin" / "python")
-    extra = f"[{install.extra}]" if install.extra else ""
+    extra = f"[{','.join(install.extras)}]" if install.extras else ""
     run(UV, "venv", "--quiet", "--python", sys.executable, str(environment))
     run(UV, "pip", "install", "--quiet", "--python", python, "--constraints", str(locked()), f"{wheel}{extra}")
     problems = [problem for module in install.mains if (problem := import_problem(python, install, module))]
-    if install.extra is None:
+    if install.serves is not None:
+        problems += serving_problems(environment, install, install.serves)
+    if not install.extras:
         problems += [f"base: `ownstack {words}` fails." for words in HELPS if not starts(environment, words)]
     return problems
 
@@ -96,13 +116,31 @@ def locked() -> Path:
 def import_problem(python: str, install: Install, module: str) -> str | None:
     """None if `module` imports, and brings no service but its own with it."""
     own = module.split(".", maxsplit=1)[0]
-    others = [service for service in SERVICES if service != own]
+    return brought(python, install, module, [service for service in SERVICES if service != own])
+
+
+def serving_problems(environment: Path, install: Install, service: str) -> list[str]:
+    """What is wrong with `ownstack serve SERVICE` there: its help is shown, nothing of others is there or imported."""
+    python = str(environment / "bin" / "python")
+    absent = [name for name in DEPENDENCIES if name not in install.needs]
+    others = [name for name in SERVICES if name != f"ownstack_{service}"]
+    problems = [brought(python, install, f"ownstack.serve.{service}", [*others, *absent])]
+    find = f"import importlib.util as u; print(*(name for name in {absent!r} if u.find_spec(name)))"
+    if there := run(python, "-I", "-c", find).strip():
+        problems.append(f"{install.name}: {there} is installed, and not needed.")
+    if not starts(environment, f"serve {service} --help"):
+        problems.append(f"{install.name}: `ownstack serve {service} --help` fails.")
+    return [problem for problem in problems if problem]
+
+
+def brought(python: str, install: Install, module: str, others: list[str]) -> str | None:
+    """None if `module` imports, and none of `others` comes with it."""
     code = f"import sys, {module}; print(*(name for name in {others!r} if name in sys.modules))"
     done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=False)
     if done.returncode:
         return f"{install.name}: {module} does not import: {done.stderr.strip().splitlines()[-1]}"
-    if brought := done.stdout.strip():
-        return f"{install.name}: importing {module} imports {brought} too; import it where it is used."
+    if too := done.stdout.strip():
+        return f"{install.name}: importing {module} imports {too} too; import it where it is used."
     return None
 
 
