@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import pytest
 from tests.containers.composed import Composed
 from tests.containers.engine import Engine
 from tests.containers.images import Images
-from tests.e2e.telling import tell
+from tests.e2e.telling import Telling, tell
 from tests.real.brokers import free_port
 
+from ownstack.story import PRODUCTION, STAGING
+
+T = TypeVar("T")
+PATIENCE = 90
+"""Seconds in which what was published must have had its effect."""
 pytestmark = pytest.mark.timeout(600)
 RUNNING = {"kafka": 1, "postgres": 1, "api": 1, "promoter": 2, "deployer": 2, "projections": 1, "stacks": 1}
 ONCE = {"secrets": 1, "setup": 1}
@@ -49,7 +56,7 @@ def test_only_the_api_and_on_wish_kafka_are_published_and_on_this_machine_alone(
     published = {
         (c["Service"], p["URL"], p["PublishedPort"])
         for c in composed.containers()
-        for p in c["Publishers"]
+        for p in c["Publishers"] or ()
         if p["PublishedPort"]
     }
     assert published == {("api", "127.0.0.1", composed.port), ("kafka", "127.0.0.1", composed.kafka_port)}
@@ -81,14 +88,42 @@ def test_no_service_has_rights_that_it_does_not_need(composed: Composed) -> None
 
 
 def test_the_story_is_told_from_outside(composed: Composed) -> None:
-    told = tell(composed)
-    assert (told.told, told.answers) == (19, 15)
+    assert tell(composed) == Telling(19, 15)
 
 
-def test_a_command_that_kcat_publishes_by_hand_is_obeyed_and_a_broken_one_is_a_dead_letter(composed: Composed) -> None:
-    newer = composed.image("shop", 4)
-    assert composed.ownstack("deploy", "shop-staging", "--image", newer).code == 0
-    by_hand = {
+def test_a_command_that_kcat_publishes_by_hand_deploys(composed: Composed) -> None:
+    assert composed.ownstack("deploy", "shop-staging", "--image", composed.image("shop", 4)).code == 0
+    command = by_hand(composed, app="shop-staging")
+    publish(composed, command)
+    promotion = until(
+        lambda: next((p for p in promotions(composed) if p["id"] == command["id"] and p["ended_at"]), None)
+    )
+    assert (promotion["status"], promotion["requester"]) == ("succeeded", "somebody"), promotion
+    assert [composed.answer(("shop", stack))["version"] for stack in PRODUCTION] == [4, 4, 4]
+
+
+def test_a_broken_command_is_a_dead_letter_and_is_rejected(composed: Composed) -> None:
+    command = by_hand(composed, app=7)
+    publish(composed, command)
+    letter = until(lambda: next(iter(composed.right("dead-letter", "list")), None))
+    assert (letter["team"], letter["code"]) == (composed.team, "invalid-data")
+    rejected = until(lambda: [f for f in composed.right("history") if f["type"] == "CommandRejected"])
+    assert [fact["correlationid"] for fact in rejected] == [command["id"]]
+
+
+def test_what_happened_is_there_after_a_restart(composed: Composed) -> None:
+    before = composed.right("app", "info", "shop"), promotions(composed)
+    composed.compose("down", "--timeout", "30")
+    composed.up()
+    assert (composed.right("app", "info", "shop"), promotions(composed)) == before
+    # The servers of the stacks have ended with their container: a deployment finds that, and starts them again.
+    assert composed.ownstack("deploy", "shop-staging", "--image", composed.image("shop", 5)).code == 0
+    assert composed.answer(("shop-staging", STAGING))["version"] == 5
+
+
+def by_hand(composed: Composed, **data: object) -> dict[str, Any]:
+    """A PromotionRequested, as somebody writes it who has read the reference."""
+    return {
         "specversion": "1.0",
         "id": f"by-hand-{uuid4().hex}",
         "source": "/by/hand",
@@ -98,25 +133,24 @@ def test_a_command_that_kcat_publishes_by_hand_is_obeyed_and_a_broken_one_is_a_d
         "time": "2026-01-01T12:00:00.000Z",
         "team": composed.team,
         "actor": "somebody",
-        "data": {"app": "shop-staging"},
+        "data": data,
     }
-    publish(composed, json.dumps(by_hand))
-    publish(composed, json.dumps({**by_hand, "id": f"{by_hand['id']}-broken", "data": {"app": 7}}))
-    ended = composed.right("promotion", "list")
-    assert ended
-    letters = composed.right("dead-letter", "list")
-    assert [letter["id"] for letter in letters]
 
 
-def test_what_happened_is_there_after_a_restart(composed: Composed) -> None:
-    before = composed.right("app", "info", "shop")
-    composed.compose("down", "--timeout", "20")
-    composed.up()
-    assert composed.right("app", "info", "shop") == before
-    assert "all" in composed.compose("logs", "--no-color", "setup")
-
-
-def publish(composed: Composed, record: str) -> None:
+def publish(composed: Composed, command: dict[str, Any]) -> None:
     """With kcat, from this machine, without any option of a partitioner."""
     where = ("-b", f"127.0.0.1:{composed.kafka_port}", "-t", "ownstack.commands", "-k", composed.team)
-    subprocess.run(["kcat", "-P", *where], input=record, text=True, check=True, timeout=30)
+    subprocess.run(["kcat", "-P", *where], input=json.dumps(command), text=True, check=True, timeout=30)
+
+
+def promotions(composed: Composed) -> Any:
+    return composed.right("promotion", "list")
+
+
+def until(found: Callable[[], T | None]) -> T:
+    """What is found, as soon as it is there."""
+    deadline = time.monotonic() + PATIENCE
+    while not (value := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return value
