@@ -41,6 +41,7 @@ class Membership(ConsumerRebalanceListener):
         self._dropping: set[asyncio.Task[None]] = set()
         self._settled = asyncio.Event()
         self._leaving = False
+        self._away = False
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, around: Surroundings) -> None:
@@ -143,8 +144,15 @@ class Membership(ConsumerRebalanceListener):
             found[self._topics[place.topic]] = max(mark[0] if mark else 0, start)
         return found
 
+    def away(self, error: Exception) -> None:
+        """See Member. Said once for all owners."""
+        if not self._away:
+            logger.warning("%r waits for Kafka at %s: %r", self._service, self._clients.servers, error)
+        self._away = True
+
     def restored(self, owner: Owner) -> None:
         """See Member."""
+        self._away = False
         self._place(owner)
         self._tell()
 

@@ -56,6 +56,9 @@ class Member(Protocol):
     def passed(self, owner: Owner) -> None:
         """There may be room again in its intake."""
 
+    def away(self, error: Exception) -> None:
+        """The cluster can't be reached, or not be used for now."""
+
     def dropped(self, transactions: Transactions) -> None:
         """Nobody uses these any more: they are to be let go of."""
 
@@ -134,9 +137,11 @@ class Owner:
                 raise found from error
         elif error.code not in PASSING:
             raise error
-        if self._delay == FIRST_DELAY_S:
+        if isinstance(error, BusError) or passes(error):
+            self._around.member.away(error)
+        elif self._delay == FIRST_DELAY_S:
             what = "was another process's meanwhile" if _is_fenced(error) else "begins anew from the log"
-            trace = None if isinstance(error, BusError) or passes(error) or _is_fenced(error) else error
+            trace = None if _is_fenced(error) else error
             logger.warning(
                 "Partition %d of %r %s: %r", self.partition, self._around.service, what, error, exc_info=trace
             )
