@@ -52,8 +52,10 @@ class Shadows:
                     passing=True,
                 )
             yield
+            if not driver.closed:
+                driver.execute("SELECT pg_advisory_unlock(%s)", [BUILD_LOCK])
         finally:
-            connection.invalidate()  # with the connection the lock ends
+            connection.invalidate()  # whatever happened, the lock ends with the connection
 
     def create(self) -> None:
         """Create the tables, empty; what an interrupted build left is dropped first.
