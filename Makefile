@@ -11,11 +11,12 @@ UV := tools/uv
 RUN := $(UV) run --no-sync
 READY := .venv/.ready
 KILLS ?= 50
+MINUTES ?= 10
 
-.PHONY: help setup demo test check extras bench faults containers fmt generate clean
+.PHONY: help setup demo test check extras bench faults faults-kafka containers fmt generate clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv from uv.lock (uv into .tools/, if there is none)
 
@@ -49,6 +50,9 @@ bench: $(READY) ## measure, on both buses or on BUS=embedded|kafka; beside FLOOR
 
 faults: $(READY) ## the tests that kill, KILLS=50 times each
 	@OWNSTACK_KILLS=$(KILLS) $(RUN) pytest --timeout=3600 tests/faults
+
+faults-kafka: $(READY) ## on Kafka and PostgreSQL: MINUTES=10 of kills, 20 stops, brokers that go
+	@OWNSTACK_FAULTS=1 OWNSTACK_FAULT_MINUTES=$(MINUTES) $(RUN) pytest -s tests/faults/kafka
 
 containers: $(READY) ## the images, docker-compose.yml and testcontainers, on a Docker engine of its own (root, Debian)
 	@$(RUN) pytest --timeout=600 tests/containers
