@@ -146,10 +146,16 @@ class Cluster:
             broker.kill()
 
 
-def cluster(folder: Path, brokers: int = 1, **settings: str) -> Cluster:
+def cluster(
+    folder: Path,
+    brokers: int = 1,
+    settings: Mapping[str, str] | None = None,
+    users: Mapping[str, str] | None = None,
+) -> Cluster:
     """A cluster below `folder`, formatted and not started.
 
-    settings: of each broker, with `_` for `.` in their names; `{port}` in a value is its port for clients.
+    settings: of each broker, beside those that all have; `{port}` and `{controller}` in a value are its ports for
+    clients and for other controllers. users: names and passwords, for SCRAM-SHA-512.
     """
     ports = [(free_port(), free_port()) for _ in range(brokers)]
     voters = ",".join(f"{number}@127.0.0.1:{controller}" for number, (_, controller) in enumerate(ports, 1))
@@ -159,11 +165,13 @@ def cluster(folder: Path, brokers: int = 1, **settings: str) -> Cluster:
         own = folder / f"broker-{number}"
         own.mkdir(parents=True)
         all_settings = _settings(own, number, client, controller, voters, min(brokers, 3)) | {
-            name.replace("_", "."): value.format(port=client) for name, value in settings.items()
+            name: value.format(port=client, controller=controller) for name, value in (settings or {}).items()
         }
         broker = Broker(number, own, client, controller, all_settings)
         broker.properties.write_text("".join(f"{name}={value}\n" for name, value in all_settings.items()))
-        _tool("format", "-t", identity, "-c", str(broker.properties))
+        known = [f"SCRAM-SHA-512=[name={name},password={password}]" for name, password in (users or {}).items()]
+        scram = [argument for user in known for argument in ("--add-scram", user)]
+        _tool("format", "-t", identity, "-c", str(broker.properties), *scram)
         made.brokers.append(broker)
     return made
 

@@ -21,6 +21,7 @@ from uuid import uuid4
 
 import pytest
 from tests.real import brokers
+from tests.real.engine import engine_answers
 
 from ownstack_bus.kafka import KafkaBus, KafkaSettings
 from ownstack_bus.kafka.clients import Clients
@@ -109,16 +110,14 @@ def _lacking() -> None:
 
 def _container() -> str:
     """A container, ended with this run."""
+    if not engine_answers():
+        raise NoKafka("no Docker engine answers")
     try:
         import docker  # noqa: PLC0415 - where it is not, there are other ways
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - as above
         from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415 - as above
     except ImportError as error:
         raise NoKafka(f"{error.name} is not installed") from None
-    try:
-        docker.from_env(timeout=5).ping()
-    except (docker.errors.DockerException, OSError) as error:
-        raise NoKafka(f"no Docker engine answers ({type(error).__name__})") from None
     port = brokers.free_port()  # the broker tells it to its clients, so it must be known before the broker starts
     container = DockerContainer(IMAGE).with_bind_ports(9092, port)
     found = f"{container.get_container_host_ip()}:{port}"
