@@ -35,7 +35,7 @@ class Saying:
     def lag(self, consumer: str, topic: str, partition: int, records: int) -> None:
         """Not said."""
 
-    def assigned(self, consumer: str, partitions: Collection[int]) -> None:
+    def assigned(self, consumer: str, partitions: Collection[int], beginning: int = 0) -> None:
         print("has", *partitions, flush=True)
 
     def restarted(self, consumer: str, partition: int) -> None:
