@@ -31,7 +31,7 @@ async def open_bus(
             f"{url!r} names no bus. Use sqlite:///relative/path.db, sqlite:////absolute/path.db or "
             "kafka://host:9092,host2:9092 in OWNSTACK_BUS.",
         )
-    return await EmbeddedBus.open(path, write_lock=write_lock)
+    return await EmbeddedBus.open(path, write_lock=write_lock, meter=meter)
 
 
 async def _kafka(servers: str, meter: Meter | None) -> Bus:

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from ownstack.exits import Failure
 from ownstack.firststart import Welcome, prepare
 from ownstack.serve import figures
+from ownstack.serve.meters import PrometheusMeter
 from ownstack.serve.running import settle_collector
 from ownstack.supervision import Service, ServiceFailed, Supervisor
 from ownstack_api.app import create_app
@@ -146,7 +147,7 @@ async def open_rooms(data: Path, stack: AsyncExitStack) -> Rooms:
     _make_private(path)
     lock = threading.Lock()
     try:
-        bus = await open_bus(f"sqlite:///{quote(str(path))}", write_lock=lock)
+        bus = await open_bus(f"sqlite:///{quote(str(path))}", write_lock=lock, meter=PrometheusMeter())
         stack.push_async_callback(bus.close)
         readmodel = await asyncio.to_thread(open_readmodel, url, lock)
         stack.callback(readmodel.close)

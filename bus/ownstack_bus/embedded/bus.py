@@ -17,9 +17,11 @@ from ownstack_bus.embedded.projecting import project
 from ownstack_bus.embedded.reader import Cursor, Reader
 from ownstack_bus.embedded.retention import Retention
 from ownstack_bus.embedded.schema import LogState, connect, prepare
+from ownstack_bus.embedded.telling import Told
 from ownstack_bus.embedded.times import Times
 from ownstack_bus.embedded.working import Group
 from ownstack_bus.embedded.writer import Writer
+from ownstack_bus.meter import Meter, Unmetered
 from ownstack_bus.partitioning import partition_of
 from ownstack_bus.port import Actor, At, BusError, Outgoing, Processor, Record, Sink
 from ownstack_contracts.topics import DEFAULT_PARTITIONS, TOPICS, Topic
@@ -38,7 +40,14 @@ class EmbeddedBus:
     """See ownstack_bus.port.Bus. Belongs to the event loop that it was opened on."""
 
     def __init__(
-        self, owner: FileOwner, logs: Logs, writer: Writer, reader: Reader, retention: Retention, times: Times
+        self,
+        owner: FileOwner,
+        logs: Logs,
+        writer: Writer,
+        reader: Reader,
+        retention: Retention,
+        times: Times,
+        meter: Meter,
     ) -> None:
         """Use `open`."""
         self._owner = owner
@@ -47,6 +56,7 @@ class EmbeddedBus:
         self._reader = reader
         self._retention = retention
         self._times = times
+        self._meter = meter
         self._consumers: set[str] = set()
         self._closed = False
 
@@ -61,13 +71,14 @@ class EmbeddedBus:
         window_bytes: int = WINDOW_BYTES,
         clock: Clock = wall_clock,
         ticks: Clock | None = None,
+        meter: Meter | None = None,
     ) -> EmbeddedBus:
         """Open, or create, the bus in the file at `path`; it belongs to this process until `close`.
 
         partitions: of every topic, fixed when the file is made. write_lock: held during every write; whoever writes to
         the same file shares it (None: nobody else does). window_bytes: of recent records kept in memory. clock: append
         times, in ms since the epoch. ticks: a clock that nobody sets, in ms, by which they go on while `clock` is put
-        back.
+        back. meter: what the bus tells of itself while it runs.
         Raises BusError: `bus-in-use`, `bus-not-writable`, `bus-not-a-database`, `bus-corrupt`, `bus-schema-newer`,
         `bus-partitions-changed`, `disk-full`.
         """
@@ -82,7 +93,8 @@ class EmbeddedBus:
         logs = Logs(states, partitions, window_bytes)
         times = Times(states, partitions, clock, ticks)
         writer = Writer(path, connection, Ledger(connection, states, times), logs, lock)
-        return cls(owner, logs, writer, reader, Retention(writer, logs, topics, clock), times)
+        retention = Retention(writer, logs, topics, clock)
+        return cls(owner, logs, writer, reader, retention, times, meter or Unmetered())
 
     async def partitions(self, topic: str) -> int:
         """See Bus."""
@@ -121,18 +133,21 @@ class EmbeddedBus:
                 inputs,
                 history,
                 factory,
+                Told(self._meter, service, self._logs.partitions),
             )
             await process(around)
 
     async def work(self, topic: str, group: str, actor: Actor) -> None:
         """See Bus. Raises BusError `group-in-use`, `bus-corrupt`, `bus-closed`."""
         with self._as_consumer(f"work {topic} {group}") as consumer:
-            await Group(self._writer, self._reader, self._logs.of(topic), consumer, actor).run()
+            told = Told(self._meter, group, self._logs.partitions)
+            await Group(self._writer, self._reader, self._logs.of(topic), consumer, actor, told).run()
 
     async def project(self, topic: str, group: str, sink: Sink) -> None:
         """See Bus. What the sink raises is raised. Raises BusError `group-in-use`, `bus-corrupt`, `bus-closed`."""
         with self._as_consumer(f"project {topic} {group}"):
-            await project(self._writer, self._reader, self._logs.of(topic), sink)
+            told = Told(self._meter, f"{group}.{topic}", self._logs.partitions)
+            await project(self._writer, self._reader, self._logs.of(topic), sink, told)
 
     async def read(
         self, topic: str, partition: int, start: At = _BEGINNING, end: int | None = None

@@ -14,6 +14,7 @@ from ownstack_bus.embedded.inputs import Inputs
 from ownstack_bus.embedded.ledger import Fence
 from ownstack_bus.embedded.log import Log, Logs
 from ownstack_bus.embedded.reader import Reader
+from ownstack_bus.embedded.telling import Told
 from ownstack_bus.embedded.times import Times
 from ownstack_bus.embedded.writer import Writer
 from ownstack_bus.port import PASSING, BusError, Outgoing, Processor, Record, Restored
@@ -49,6 +50,7 @@ class Surroundings:
     inputs: Sequence[str]
     history: str
     factory: Factory
+    told: Told
 
 
 async def process(around: Surroundings) -> None:
@@ -86,6 +88,7 @@ class _Owner:
         try:
             while True:
                 await self._one_life()
+                self._around.told.restarted(self.partition)
         finally:
             self._inputs.unlisten()
 
@@ -93,6 +96,8 @@ class _Owner:
         """From the birth of a processor to its failure, or that of a commit."""
         try:
             processor = await self._restore()
+            self._around.told.restored(self.partition)
+            self._around.told.behind(self._inputs.cursors)
             await self._serve(processor)
         except ProcessorFailed as failure:
             logger.error(
@@ -146,6 +151,7 @@ class _Owner:
             batch = await inputs.peek()
             if batch:
                 await self._handle(processor, batch)
+                self._around.told.taken(len(batch), inputs.cursors)
             else:
                 await inputs.wait(self._until_due(processor))
 

@@ -11,6 +11,7 @@ from ownstack_bus.actors import Actors
 from ownstack_bus.embedded.ledger import Ledger
 from ownstack_bus.embedded.log import Log
 from ownstack_bus.embedded.reader import Cursor, Reader
+from ownstack_bus.embedded.telling import Told
 from ownstack_bus.embedded.writer import Writer
 from ownstack_bus.inboxes import KeyInbox
 from ownstack_bus.port import Actor, Record
@@ -79,8 +80,11 @@ class _Intake:
 class Group:
     """The only member of a group: takes the records of a topic and hands them to the actors."""
 
-    def __init__(self, writer: Writer, reader: Reader, logs: Sequence[Log], consumer: str, actor: Actor) -> None:
+    def __init__(
+        self, writer: Writer, reader: Reader, logs: Sequence[Log], consumer: str, actor: Actor, told: Told
+    ) -> None:
         self._writer = writer
+        self._told = told
         self._reader = reader
         self._logs = logs
         self._consumer = consumer
@@ -130,13 +134,17 @@ class Group:
         for log_id, (position, done) in (await self._writer.run(progress)).items():
             log = next(log for log in self._logs if log.id == log_id)
             self._intakes[log_id] = _Intake(Cursor(self._reader, log, position), Progress(position, done))
+        self._told.begun()
+        self._told.behind(intake.cursor for intake in self._intakes.values())
 
     async def _take_in(self) -> None:
         while True:
             self._more.clear()
             self._writer.check()
             for intake in self._intakes.values():
-                for record in await intake.take():
+                if records := await intake.take():
+                    self._told.taken(len(records), [intake.cursor])
+                for record in records:
                     self._actors.hand_over(record)
             if not any(intake.ready for intake in self._intakes.values()):
                 await self._more.wait()

@@ -217,7 +217,7 @@ class Membership(ConsumerRebalanceListener):
 
     def _tell(self) -> None:
         restored = [partition for partition, owner in sorted(self._owners.items()) if owner.is_restored]
-        self._clients.meter.assigned(self._service, restored)
+        self._clients.meter.assigned(self._service, restored, len(self._owners) - len(restored))
 
     async def _look(self, patience: float) -> None:
         """Raise BusError `bus-stalled` when an owner comes no further although the cluster answers."""

@@ -72,6 +72,7 @@ class _Member(ConsumerRebalanceListener):
     def __init__(self, clients: Clients, consumer: AIOKafkaConsumer, topic: str, group: str, sink: Sink) -> None:
         self._clients, self._consumer, self._sink = clients, consumer, sink
         self._topic, self._group = topic, group
+        self._name = f"{group}.{topic}"
         self._assigned: frozenset[TopicPartition] | None = None
         self._placed: frozenset[TopicPartition] | None = None
         self._wanted: dict[TopicPartition, int] = {}
@@ -115,7 +116,7 @@ class _Member(ConsumerRebalanceListener):
             self._consumer.seek(place, position)
         self._consumer.resume(*assigned)
         self._placed, self._wanted = assigned, begins
-        self._clients.meter.assigned(self._group, [place.partition for place in assigned])
+        self._clients.meter.assigned(self._name, [place.partition for place in assigned])
 
     def _begin(self, place: TopicPartition, positions: Mapping[int, int], first: int, end: int) -> int:
         wanted = positions.get(place.partition, 0)
@@ -144,7 +145,7 @@ class _Member(ConsumerRebalanceListener):
         finally:
             self._idle.set()
         self._wanted[place] = records[-1].offset + 1
-        self._clients.meter.batch(self._group, len(records))
+        self._clients.meter.batch(self._name, len(records))
         end = self._consumer.last_stable_offset(place) if place in self._consumer.assignment() else None
         if end is not None:
             self.lag(place, max(end - self._wanted[place], 0))
@@ -156,4 +157,4 @@ class _Member(ConsumerRebalanceListener):
 
     def lag(self, place: TopicPartition, records: int) -> None:
         """Tell how many records wait."""
-        self._clients.meter.lag(self._group, self._topic, place.partition, records)
+        self._clients.meter.lag(self._name, self._topic, place.partition, records)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ownstack.serve import figures
 from ownstack.serve.meters import PrometheusMeter
 from ownstack.serve.opening import bus_of
-from ownstack.serve.running import joined, with_health
+from ownstack.serve.running import taking_part, with_health
 from ownstack.serve.settings import ProcessSettings
 from ownstack.supervision import Service
 from ownstack_deployer.main import GROUP, Deployer
@@ -21,6 +21,6 @@ async def run() -> bool:
         deployer = Deployer(bus, settings)
         service = Service("deployer", deployer.run, deployer.drain)
         with figures.of_deployer(deployer):
-            return await with_health([service], process, lambda: joined(meter.joined, GROUP))
+            return await with_health([service], process, lambda: taking_part(bus, meter.joined, GROUP))
     finally:
         await bus.close()

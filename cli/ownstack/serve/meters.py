@@ -18,10 +18,11 @@ RESTARTED = Counter("ownstack_bus_owner_restarts", "Times that a partition was b
 
 
 class PrometheusMeter:
-    """See ownstack_bus.meter.Meter. `joined`: the consumers whose partitions are known, and in order."""
+    """See ownstack_bus.meter.Meter. `joined`: the consumers whose partitions are known, and all in order."""
 
     def __init__(self) -> None:
         self.joined: set[str] = set()
+        self._lags: dict[str, set[tuple[str, int]]] = {}
 
     def batch(self, consumer: str, records: int) -> None:
         """See Meter."""
@@ -29,13 +30,22 @@ class PrometheusMeter:
 
     def lag(self, consumer: str, topic: str, partition: int, records: int) -> None:
         """See Meter."""
+        self._lags.setdefault(consumer, set()).add((topic, partition))
         LAG.labels(consumer, topic, str(partition)).set(records)
 
-    def assigned(self, consumer: str, partitions: Collection[int]) -> None:
+    def assigned(self, consumer: str, partitions: Collection[int], beginning: int = 0) -> None:
         """See Meter."""
-        self.joined.add(consumer)
+        (self.joined.discard if beginning else self.joined.add)(consumer)
         PARTITIONS.labels(consumer).set(len(partitions))
+        self._keep(consumer, frozenset(partitions))
 
     def restarted(self, consumer: str, partition: int) -> None:  # noqa: ARG002 - of all partitions together
         """See Meter."""
         RESTARTED.labels(consumer).inc()
+
+    def _keep(self, consumer: str, partitions: frozenset[int]) -> None:
+        """The lag of a partition that is another process's now is told by that one; the last known here would stay."""
+        told = self._lags.get(consumer, set())
+        for topic, partition in [place for place in told if place[1] not in partitions]:
+            told.discard((topic, partition))
+            LAG.remove(consumer, topic, str(partition))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from sqlalchemy.exc import DBAPIError
+
 from ownstack.serve import figures
 from ownstack.serve.databases import readmodel_of
 from ownstack.serve.meters import PrometheusMeter
 from ownstack.serve.opening import bus_of
-from ownstack.serve.running import joined, with_health
+from ownstack.serve.running import taking_part, with_health
 from ownstack.serve.settings import ProcessSettings
 from ownstack.supervision import Service
+from ownstack_bus.port import Bus
+from ownstack_contracts.topics import HISTORY, LOGS
 from ownstack_projections.main import GROUP, Projections, Settings
+from ownstack_readmodel import ReadModel
 
 
 async def run() -> bool:
@@ -23,8 +28,16 @@ async def run() -> bool:
             projections = Projections(bus, readmodel, settings)
             service = Service("projections", projections.run)
             with figures.of_projections(projections):
-                return await with_health([service], process, lambda: joined(meter.joined, GROUP))
+                return await with_health([service], process, lambda: _ready(bus, readmodel, meter))
         finally:
             await bus.close()
     finally:
         readmodel.close()
+
+
+async def _ready(bus: Bus, readmodel: ReadModel, meter: PrometheusMeter) -> str | None:
+    try:
+        await readmodel.positions(HISTORY.name)
+    except DBAPIError:
+        return "The database does not answer."
+    return await taking_part(bus, meter.joined, *(f"{GROUP}.{topic.name}" for topic in (HISTORY, LOGS)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ownstack.serve import figures
 from ownstack.serve.meters import PrometheusMeter
 from ownstack.serve.opening import bus_of
-from ownstack.serve.running import joined, with_health
+from ownstack.serve.running import taking_part, with_health
 from ownstack.serve.settings import ProcessSettings
 from ownstack.supervision import Service
 from ownstack_promoter.main import SERVICE, Promoter, Settings
@@ -19,8 +19,7 @@ async def run() -> bool:
     try:
         promoter = Promoter(bus, settings)
         with figures.of_promoter(promoter):
-            return await with_health(
-                [Service("promoter", promoter.run)], process, lambda: joined(meter.joined, SERVICE)
-            )
+            service = Service("promoter", promoter.run)
+            return await with_health([service], process, lambda: taking_part(bus, meter.joined, SERVICE))
     finally:
         await bus.close()

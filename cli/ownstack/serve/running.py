@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ownstack.exits import Failure
 from ownstack.serve.health import Ready, listen, serve_health
 from ownstack.serve.settings import ProcessSettings
 from ownstack.serve.watchdog import watched
 from ownstack.supervision import Service, ServiceFailed, Supervisor
-from ownstack_bus.port import BusError
+from ownstack_bus.port import Bus, BusError
+from ownstack_contracts.topics import HISTORY
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +66,13 @@ def explained(failed: ServiceFailed) -> Failure:
     return Failure(f"{failed.name}-failed", f"The {failed.name} has failed: {cause!r}.", hint=hint)
 
 
-async def joined(consumers: set[str], *wanted: str) -> str | None:
-    """What is in the way as long as not all groups are joined."""
-    await asyncio.sleep(0)
-    missing = [name for name in wanted if name not in consumers]
-    return f"Not joined yet: {', '.join(missing)}." if missing else None
+async def taking_part(bus: Bus, consumers: Collection[str], *wanted: str) -> str | None:
+    """What is in the way as long as not all that is `wanted` is among the `consumers` that are in order, or the bus
+    does not answer; None: nothing."""
+    if missing := [name for name in wanted if name not in consumers]:
+        return f"Not joined, or not restored yet: {', '.join(missing)}."
+    try:
+        await bus.end(HISTORY.name, 0)
+    except BusError as error:
+        return f"The bus does not answer ({error.code})."
+    return None

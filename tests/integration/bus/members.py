@@ -35,7 +35,7 @@ class Assigned:
     def restarted(self, consumer: str, partition: int) -> None:
         """Not looked at."""
 
-    def assigned(self, consumer: str, partitions: Collection[int]) -> None:
+    def assigned(self, consumer: str, partitions: Collection[int], beginning: int = 0) -> None:
         """Which they are, from the last to join on."""
         self.now.add(frozenset(partitions))
 
