@@ -58,6 +58,11 @@ class Broker:
 
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
+        self.launch()
+        self.await_answer()
+
+    def launch(self) -> None:
+        """Start it; where it is one of several it answers only once most of them were started."""
         log = (self.folder / "broker.log").open("ab")
         with log:
             self.process = subprocess.Popen(
@@ -76,6 +81,10 @@ class Broker:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C in a terminal is for the tests, which end it then
             )
+
+    def await_answer(self) -> None:
+        """Wait until it takes connections."""
+        assert self.process
         deadline = time.monotonic() + STARTING_S
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -138,7 +147,9 @@ class Cluster:
     def start(self) -> None:
         """Start all."""
         for broker in self.brokers:
-            broker.start()
+            broker.launch()
+        for broker in self.brokers:
+            broker.await_answer()
 
     def stop(self) -> None:
         """End all, at once: nobody needs what they hold."""
