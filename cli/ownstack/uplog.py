@@ -1,4 +1,4 @@
-"""The log of `ownstack up`: short lines for people, or JSON for machines, on stderr."""
+"""The log of every process of ours: short lines for people, or JSON for machines, on stderr."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from datetime import UTC, datetime
 
 import orjson
 
+from ownstack_contracts.tracing import said
+
 _LOUD = ("aiokafka", "alembic", "sqlalchemy", "uvicorn", "httpx", "httpcore")
 """Loggers of others that say too much below a warning."""
 
+REFUSAL = ("code", "hint")
+"""What a line may say beside its message, given as `extra`."""
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -22,12 +26,14 @@ class Short(logging.Formatter):
         """As logging has it."""
         at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
-        text = f"{at} {_part(record)}: {level}{record.getMessage()}"
+        refusal = _refusal(record)
+        code = f" ({refusal['code']})" if "code" in refusal else ""
+        text = f"{at} {_part(record)}: {level}{record.getMessage()}{code} {refusal.get('hint', '')}".rstrip()
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 
 class Json(logging.Formatter):
-    """One object per line."""
+    """One object per line: what happened, and what was being worked on."""
 
     def format(self, record: logging.LogRecord) -> str:
         """As logging has it."""
@@ -36,9 +42,15 @@ class Json(logging.Formatter):
             "level": record.levelname.lower(),
             "part": _part(record),
             "message": record.getMessage(),
+            **_refusal(record),
+            **said(),
             **({"trace": self.formatException(record.exc_info)} if record.exc_info else {}),
         }
         return orjson.dumps(line).decode()
+
+
+def _refusal(record: logging.LogRecord) -> dict[str, str]:
+    return {name: value for name in REFUSAL if (value := getattr(record, name, None)) is not None}
 
 
 def _part(record: logging.LogRecord) -> str:

@@ -44,12 +44,13 @@ def _serving(service: str, meaning: str) -> Callable[[Session], None]:
 
 
 def run(service: str) -> None:
-    """Run a service until a signal ends it. Raises Failure."""
+    """Run a service until a signal ends it. Raises Silent if it does not end well: its log has said why."""
     from ownstack.serve.process import live  # noqa: PLC0415 - late
 
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    if not asyncio.run(live(service)):
-        raise Silent(Exit.FAILED)
+    ended = asyncio.run(live(service))
+    if ended is not Exit.OK:
+        raise Silent(ended)
 
 
 def settings_of(service: str) -> list[type[BaseSettings]]:

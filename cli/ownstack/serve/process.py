@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -14,9 +16,21 @@ from ownstack import uplog
 from ownstack.exits import Exit, Failure
 from ownstack.serve.settings import ProcessSettings
 
+log = logging.getLogger(__name__)
 
-async def live(service: str) -> bool:
-    """Run a service until a signal ends it. False: a second signal cut its end short. Raises Failure."""
+
+async def live(service: str) -> Exit:
+    """Run a service until a signal ends it. Returns how it ended; why it failed is in its log, as all it says is."""
+    try:
+        return Exit.OK if await _run(service) else Exit.FAILED
+    except Failure as failure:
+        if not logging.getLogger().handlers:  # it failed before it knew how to write its log
+            uplog.set_up(json=os.environ.get("OWNSTACK_LOG_FORMAT", "").lower() != "text")
+        log.error("%s", failure.message, extra={"code": failure.code, "hint": failure.hint})
+        return failure.exit_code
+
+
+async def _run(service: str) -> bool:
     try:
         with checked():
             settings = ProcessSettings()  # type: ignore[call-arg] # the environment gives the rest

@@ -26,6 +26,7 @@ from ownstack_api.routes import (
     stacks,
     tokens,
 )
+from ownstack_api.tracing import Traced
 
 DESCRIPTION = (
     "Commands in, queries out, live updates. A command answers 202 once it is durable; `Prefer: wait=10` waits for "
@@ -55,6 +56,7 @@ ROUTES = [
 def create_app(parts: Parts) -> FastAPI:
     """The API over these parts. It owns none of them: whoever opened them closes them."""
     middleware = [
+        Middleware(Traced),
         Middleware(Counted, meters=parts.meters),
         Middleware(Authentication, vault=parts.vault),
         Middleware(BodyLimit, limit=parts.settings.max_body_bytes),

@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ownstack_api.problems import Problem, respond
+from ownstack_contracts.tracing import WORK
 from ownstack_vault import Token, Vault
 
 PREFIX = "/api/v1"
@@ -37,7 +38,8 @@ class Authentication:
         """As ASGI has it."""
         if scope["type"] == "http" and scope["path"].startswith(PREFIX):
             try:
-                scope[_CALLER] = await self._who(Headers(scope=scope))
+                scope[_CALLER] = caller = await self._who(Headers(scope=scope))
+                WORK.set(WORK.get()._replace(team=caller.team))
             except Problem as problem:
                 await respond(problem)(scope, receive, send)
                 return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import uuid
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,17 +15,18 @@ from ownstack_api.auth import Who
 from ownstack_api.parts import Parts
 from ownstack_api.problems import Problem
 from ownstack_api.recent import Proposal, fingerprint
+from ownstack_api.tracing import traceparent_of
 from ownstack_bus.port import Outgoing
 from ownstack_contracts.envelope import Unreadable, attributes_of, canonical, decode, encode
 from ownstack_contracts.message import Command
 from ownstack_contracts.names import CommandId
 from ownstack_contracts.topics import COMMANDS
+from ownstack_contracts.tracing import WORK
 from ownstack_readmodel.views import CommandView
 
 SOURCE = "/ownstack/api"
 
 _COMMAND_ID: TypeAdapter[str] = TypeAdapter(CommandId)
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ async def _keys(
         Header(alias="Idempotency-Key", description="Becomes the command's id: the same key again changes nothing."),
     ] = None,
 ) -> Keys:
-    return Keys(_command_id(request), _traceparent(request))
+    return Keys(_command_id(request), traceparent_of(request.headers))
 
 
 Keyed = Annotated[Keys, Depends(_keys)]
@@ -60,12 +60,6 @@ def _command_id(request: Request) -> str | None:
     except (ValidationError, ValueError):
         detail = "An Idempotency-Key is 1 to 64 letters, digits or . _ : - and begins with a letter or a digit."
         raise Problem(422, "invalid-idempotency-key", detail, hint="A UUID will do.") from None
-
-
-def _traceparent(request: Request) -> str | None:
-    """As W3C Trace Context has it; what is not valid is ignored, as it says."""
-    given = request.headers.get("traceparent", "")
-    return given if _TRACEPARENT.fullmatch(given) else None
 
 
 async def propose(parts: Parts, who: Who, command: Command, keys: Keys) -> CommandView:
@@ -137,6 +131,7 @@ def _reused(command_id: str) -> Problem:
 
 def _publish(parts: Parts, who: Who, command: Command, content: bytes, keys: Keys) -> Proposal:
     command_id = keys.id or str(uuid.uuid4())
+    WORK.set(WORK.get()._replace(correlationid=command_id))
     at = parts.clock()
     value = encode(
         command,

@@ -12,6 +12,7 @@ from ownstack_contracts.jobs import Heartbeat, JobClaimed, RunReport
 from ownstack_contracts.logs import DeploymentLogged
 from ownstack_contracts.message import Report
 from ownstack_contracts.topics import LOGS, REPORTS
+from ownstack_contracts.tracing import Work
 from ownstack_deployer.publisher import Publisher
 from ownstack_deployer.tally import Tally
 
@@ -32,6 +33,11 @@ class Cause:
         if envelope.traceparent is not None:
             attributes["traceparent"] = envelope.traceparent
         return cls(team, attributes)
+
+    @property
+    def work(self) -> Work:
+        """The same, for the log."""
+        return Work(self.team, self.attributes.get("correlationid"), self.attributes.get("causationid"))
 
 
 class Reporter:

@@ -142,6 +142,11 @@ class Run:
     async def end(self, final: RunReport) -> bool:
         """Say how the job ended. Returns whether that is sure to be admitted: the lease held when it was on the bus."""
         self.ending = True
+        code = getattr(final, "code", None)
+        level = (
+            logging.DEBUG if self.instant and code is None else logging.INFO
+        )  # what takes no time comes in thousands
+        logger.log(level, "%s for %s%s", final.type_name(), self.job.place, f": {code}" if code else "")
         await self.voice.say(final).wait()
         return self.lease.holds(self.clock())
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ownstack_bus.port import Inbox, Outgoing
+from ownstack_contracts.tracing import WORK
 from ownstack_deployer.claims import Claimant, Granted
 from ownstack_deployer.clock import Clock
 from ownstack_deployer.desk import Desk, Request, Revoked
@@ -62,6 +63,7 @@ class Worker:
             await desk.finish()
 
     async def _work_off(self, desk: Desk, request: Request) -> None:
+        WORK.set(request.cause.work)
         await self._end_of_earlier_run(request)
         driver = self.drivers[request.job.driver]
         outcomes = Outcomes()

@@ -14,7 +14,9 @@ from ownstack_contracts.envelope import Event, Unreadable, decode, encode
 from ownstack_contracts.history import SOURCE, Origin
 from ownstack_contracts.jobs import ClockTicked
 from ownstack_contracts.message import Report
+from ownstack_contracts.rejections import CommandRejected
 from ownstack_contracts.topics import DEAD_LETTERS, DEPLOYS, HISTORY, REPORTS
+from ownstack_contracts.tracing import NOTHING, WORK, Work
 from ownstack_promoter.deciding import Answer, answer, answer_unreadable
 from ownstack_promoter.leasing import AtStart
 from ownstack_promoter.restoring import restore
@@ -83,7 +85,10 @@ class PartitionOwner:
 
     def handle(self, batch: Sequence[Record]) -> Sequence[Sequence[Outgoing]]:
         """Decide over inputs, one after another."""
-        return [self._handle(record) for record in batch]
+        try:
+            return [self._handle(record) for record in batch]
+        finally:
+            WORK.set(NOTHING)
 
     def _handle(self, record: Record) -> Sequence[Outgoing]:
         state = self._state
@@ -91,8 +96,10 @@ class PartitionOwner:
         try:
             event = _read(record)
         except Unreadable as why:
+            WORK.set(Work(why.team, why.id, why.id))
             return self._take(record, None, answer_unreadable(state, record, why, state.now))
-        team = event.envelope.team
+        team, envelope = event.envelope.team, event.envelope
+        WORK.set(Work(team, envelope.correlationid or envelope.id, envelope.id))
         if team is not None and not state.owns(team):
             self._terms.tally.forwarded += 1
             return [Outgoing(record.topic, team, record.value, headers=record.headers)]
@@ -110,7 +117,9 @@ class PartitionOwner:
             self._state.leasing.hear(answer.trusted.team, event.message, self._state.now)
         if answer.dead_letter is not None:
             outgoing.append(_dead_letter(record, answer))
-        self._terms.tally.note(event.message.type_name() if event is not None else "unreadable", answer)
+        kind = event.message.type_name() if event is not None else "unreadable"
+        self._terms.tally.note(kind, answer)
+        _say(kind, answer)
         return outgoing
 
     def _append(self, origin: Origin, event: Event | None, sealed: Sequence[Sealed]) -> None:
@@ -161,6 +170,17 @@ def _read(record: Record) -> Event:
     if event.envelope.team is None and not isinstance(event.message, ClockTicked):
         raise Unreadable("no-team", f"{event.envelope.type} says in `team` whose it is.")
     return event
+
+
+def _say(kind: str, answer: Answer) -> None:
+    """What an input came to, in the log: by types and codes alone, since values may be secrets."""
+    if answer.dead_letter is not None:
+        log.info("%s is a dead letter: %s", kind, answer.dead_letter.code)
+    for _, fact in answer.facts[:1]:
+        if isinstance(fact, CommandRejected):
+            log.info("%s is rejected: %s", kind, fact.code)
+        else:
+            log.debug("%s is decided: %d facts, %s first", kind, len(answer.facts), fact.type_name())
 
 
 def _dead_letter(record: Record, answer: Answer) -> Outgoing:

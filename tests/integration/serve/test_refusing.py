@@ -1,0 +1,129 @@
+"""What a service refuses to start on, and what it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from tests.integration.serve.processes import Installation, Process, installation
+from tests.real.brokers import cluster, free_port
+from tests.real.kafka import kafka, need_brokers, new_prefix
+from tests.real.postgres import away
+
+from ownstack_bus.kafka import KafkaSettings
+from ownstack_bus.kafka.clients import Clients
+from ownstack_contracts.topics import COMMANDS
+
+AT_ONCE = {"OWNSTACK_START_PATIENCE": "0"}
+
+
+@pytest.fixture
+def nothing(tmp_path: Path) -> Iterator[Installation]:
+    """Neither a bus nor a database is there."""
+    env = {"OWNSTACK_DATABASE": f"postgresql://nobody@127.0.0.1:{free_port()}/none"}
+    with installation(tmp_path, {"OWNSTACK_BUS": f"kafka://127.0.0.1:{free_port()}", **env}) as made:
+        yield made
+
+
+def refused(process: Process) -> tuple[int, str, str]:
+    """How it has ended, which must be by itself: the exit code, and the refusal that the last line of its log is."""
+    exit_code = process.ended()
+    assert "Traceback" not in process.said
+    last = process.lines[-1]
+    assert last["level"] == "error"
+    return exit_code, last["code"], f"{last['message']} {last.get('hint', '')}"
+
+
+def test_without_topics_it_says_how_to_make_them(nothing: Installation) -> None:
+    env = {"OWNSTACK_BUS": f"kafka://{kafka()}", "OWNSTACK_KAFKA_PREFIX": new_prefix()}
+    *ended, said = refused(nothing.start("promoter", **env, **AT_ONCE))
+    assert ended == [4, "bus-topics-missing"]
+    assert "ownstack bus setup" in said
+
+
+async def test_topics_that_are_not_right_are_refused_without_waiting(
+    nothing: Installation, topics: dict[str, str]
+) -> None:
+    await forget_after(topics, "60000")
+    for service in ("promoter", "deployer"):
+        *ended, said = refused(nothing.start(service, **topics))
+        assert ended == [4, "bus-topics-differ"]
+        assert "retention.ms is 60000" in said
+
+
+def test_a_bus_of_one_process_is_refused(nothing: Installation, tmp_path: Path) -> None:
+    *ended, said = refused(nothing.start("deployer", OWNSTACK_BUS=f"sqlite:///{tmp_path / 'bus.db'}"))
+    assert ended == [1, "bus-embedded"]
+    assert "ownstack up" in said
+    assert not (tmp_path / "bus.db").exists()
+
+
+def test_a_bus_that_is_away_is_an_error_when_nobody_waits(nothing: Installation) -> None:
+    *ended, said = refused(nothing.start("promoter", **AT_ONCE))
+    assert ended == [4, "bus-unavailable"]
+    assert "OWNSTACK_BUS" in said
+
+
+def test_a_database_that_is_away_is_an_error_when_nobody_waits(nothing: Installation) -> None:
+    for service in ("api", "projections"):
+        *ended, said = refused(nothing.start(service, **AT_ONCE))
+        assert ended == [4, "database-unreachable"]
+        assert "Does it run" in said
+
+
+def test_settings_that_are_wrong_are_named_and_not_repeated(nothing: Installation) -> None:
+    for wrong in ("OWNSTACK_PROMOTER_LEASE", "OWNSTACK_LOG_LEVEL", "OWNSTACK_KAFKA_SECURITY_PROTOCOL"):
+        process = nothing.start("promoter", **{wrong: "hunter2"})
+        *ended, said = refused(process)
+        assert ended == [2, "settings-invalid"]
+        assert wrong in said
+        assert "hunter2" not in process.said
+
+
+def test_an_address_that_is_taken_is_named(house: Installation) -> None:
+    port = house.start("promoter").ready().rpartition(":")[2]
+    *ended, said = refused(house.start("deployer", OWNSTACK_HEALTH_PORT=port))
+    assert ended == [1, "cannot-listen"]
+    assert "OWNSTACK_HEALTH_PORT" in said
+
+
+def test_a_bus_that_comes_later_is_waited_for(nothing: Installation, tmp_path: Path) -> None:
+    need_brokers()
+    brokers = cluster(tmp_path / "kafka")
+    bus = {"OWNSTACK_BUS": f"kafka://{brokers.servers}"}
+    promoter = nothing.start("promoter", **bus)
+    try:
+        promoter.tells("waiting for the bus")
+        brokers.start()
+        promoter.tells("ownstack bus setup")
+        nothing.right("bus", "setup", "--partitions", "3", **bus)
+        promoter.ready()
+        assert promoter.terminate() == 0
+    finally:
+        brokers.stop()
+
+
+def test_a_database_that_comes_later_is_waited_for(house: Installation) -> None:
+    with away(house.env["OWNSTACK_DATABASE"]):
+        waiting = [house.start(service) for service in ("projections", "api")]
+        for process in waiting:
+            process.tells("waiting for the database")
+    for process in waiting:
+        process.ready()
+        assert process.terminate() == 0
+
+
+async def forget_after(topics: dict[str, str], milliseconds: str) -> None:
+    """Set the retention of `commands`, as an operator might have done."""
+    clients = Clients(
+        topics["OWNSTACK_BUS"].removeprefix("kafka://"), KafkaSettings(prefix=topics["OWNSTACK_KAFKA_PREFIX"])
+    )
+    admin = clients.admin()
+    await admin.start()
+    try:
+        wanted = ConfigResource(ConfigResourceType.TOPIC, clients.topic(COMMANDS.name), {"retention.ms": milliseconds})
+        await admin.alter_configs([wanted])
+    finally:
+        await admin.close()
