@@ -221,16 +221,16 @@ class Owner:
 
     async def _rest(self, processor: Processor) -> None:
         """Until there is more, a transaction has ended, or `wake` is due."""
-        due = trying((), processor.wake_at)
-        seconds = None if due is None else max((max(due, self._woken + 1) - self._time.now()) / 1000, 0)
-        timer = None
-        if seconds is not None:
-            timer = asyncio.get_running_loop().call_later(seconds, self.intake.more.set)
+        due, more = trying((), processor.wake_at), self.intake.more
+        if due is None:
+            await more.wait()
+            return
+        seconds = max((max(due, self._woken + 1) - self._time.now()) / 1000, 0)
+        timer = asyncio.get_running_loop().call_later(seconds, more.set)
         try:
-            await self.intake.more.wait()
+            await more.wait()
         finally:
-            if timer:
-                timer.cancel()
+            timer.cancel()
 
     async def _handle(self, processor: Processor, transactions: Transactions, batch: Sequence[Record]) -> None:
         outgoing: list[Outgoing] = []
