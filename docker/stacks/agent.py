@@ -12,7 +12,6 @@ import os
 import signal
 import socket
 import socketserver
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -23,7 +22,34 @@ GRACE = 8.0
 """Seconds from SIGTERM to SIGKILL; less than a deployer gives the client."""
 LENGTH = 4
 SIGNALLED = 128
-LOCK = 3
+
+
+class Program:
+    """One that runs, in a group of its own, with the client's output and, as descriptor 3, its lock."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], descriptors: list[int]) -> None:
+        dups = [(os.POSIX_SPAWN_DUP2, given, as_) for as_, given in enumerate(descriptors, 1)]
+        silence = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+        actions = [silence, *dups]
+        self._pid = os.posix_spawn(command[0], command, environment, file_actions=actions, setsid=True)
+        self._ended = threading.Event()
+
+    def wait(self) -> int:
+        """Until it has ended; its exit code, as a shell would say it."""
+        _, status = os.waitpid(self._pid, 0)
+        self._ended.set()
+        code = os.waitstatus_to_exitcode(status)
+        return SIGNALLED - code if code < 0 else code
+
+    def end(self) -> None:
+        """With SIGTERM, and with SIGKILL if it takes longer than GRACE."""
+        self._signal(signal.SIGTERM)
+        if not self._ended.wait(GRACE):
+            self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._pid, number)
 
 
 class Phase(socketserver.BaseRequestHandler):
@@ -31,19 +57,21 @@ class Phase(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         asking = cast("socket.socket", self.request)
-        length, descriptors, _, _ = socket.recv_fds(asking, LENGTH, 3)
+        # Closed in every other program that is started meanwhile: nobody but this one's may hold the lock.
+        length, descriptors, _, _ = socket.recv_fds(asking, LENGTH, 3, socket.MSG_CMSG_CLOEXEC)
         if not length:
             return  # who only asked whether we are there
         try:
             request = json.loads(_exactly(asking, int.from_bytes(length, "big")))
-            process = _start(cast("Agent", self.server).program, request, descriptors)
+            command = [cast("Agent", self.server).program, *request["arguments"]]
+            program = Program(command, request["environment"], descriptors)
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-        threading.Thread(target=_obey, args=(asking, process), daemon=True).start()
-        code = process.wait()
+        threading.Thread(target=_obey, args=(asking, program), daemon=True).start()
+        code = program.wait()
         with contextlib.suppress(OSError):  # the client has gone: nobody asks any more
-            asking.sendall((SIGNALLED - code if code < 0 else code).to_bytes(LENGTH, "big"))
+            asking.sendall(code.to_bytes(LENGTH, "big"))
             asking.shutdown(socket.SHUT_RDWR)
 
 
@@ -57,42 +85,11 @@ def _exactly(asking: socket.socket, length: int) -> bytes:
     return read
 
 
-def _start(program: str, request: dict[str, list[str]], descriptors: list[int]) -> subprocess.Popen[bytes]:
-    """In a group of its own, with the client's output and, as descriptor 3, its lock."""
-    output, errors, *lock = descriptors
-    return subprocess.Popen(  # noqa: S603 - what is run is what we were started for
-        [
-            "/bin/sh",
-            "-c",
-            f'exec "$@" {LOCK}<&{lock[0]}' if lock else 'exec "$@"',
-            program,
-            program,
-            *request["arguments"],
-        ],
-        env=cast("dict[str, str]", request["environment"]),
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=errors,
-        pass_fds=lock,
-        start_new_session=True,
-    )
-
-
-def _obey(asking: socket.socket, process: subprocess.Popen[bytes]) -> None:
+def _obey(asking: socket.socket, program: Program) -> None:
     """End the program when its client says so: it is past its deadline."""
     with contextlib.suppress(OSError):
-        if asking.recv(1) != END:
-            return
-        _signal(process, signal.SIGTERM)
-        try:
-            process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            _signal(process, signal.SIGKILL)
-
-
-def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
+        if asking.recv(1) == END:
+            program.end()
 
 
 class Agent(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):

@@ -23,6 +23,7 @@ here=$(dirname "$0")
 case "$1" in
 tell) echo "phase $OWNSTACK_PHASE of $OWNSTACK_APP"; echo trouble >&2; exit "$OWNSTACK_RELEASE" ;;
 wait) echo $$ >"$here/began"; while [ ! -e "$here/go" ]; do sleep 0.02; done; echo "$2" >"$here/done" ;;
+turn) : >"$here/began-$2"; while [ ! -e "$here/go-$2" ]; do sleep 0.02; done ;;
 die) kill -9 $$ ;;
 stay) trap 'echo told >"$here/told"; exit 5' TERM; : >"$here/began"; while :; do sleep 0.02; done ;;
 locked) [ -e /proc/self/fd/{LOCK} ] && echo yes ;;
@@ -126,6 +127,21 @@ def test_phases_run_beside_each_other(stacks: Stacks) -> None:
     (stacks.folder / "go").touch()
     waiting.communicate(timeout=PATIENCE)
     assert waiting.returncode == 0
+
+
+def test_many_phases_at_once_each_hold_the_lock_of_their_own_place_alone(stacks: Stacks) -> None:
+    """The more run, the higher the numbers of their descriptors; and no program may inherit another's."""
+    places = [stacks.folder / f"lock-{number}" for number in range(12)]
+    phases = []
+    for number, place in enumerate(places):
+        with Locked(place) as lock:
+            phases.append(stacks.hand_over("turn", f"{number}", lock=lock))
+    until(lambda: all(stacks.has(f"began-{number}") for number in range(len(places))))
+    for number, (place, phase) in enumerate(zip(places, phases, strict=True)):
+        assert held(place)
+        (stacks.folder / f"go-{number}").touch()
+        assert phase.communicate(timeout=PATIENCE) == ("", "")
+        assert (phase.returncode, held(place)) == (0, False)
 
 
 def test_who_finds_no_agent_is_told_what_to_do(stacks: Stacks) -> None:
