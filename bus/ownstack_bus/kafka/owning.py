@@ -140,11 +140,10 @@ class Owner:
         if isinstance(error, BusError) or passes(error):
             self._around.member.away(error)
         elif self._delay == FIRST_DELAY_S:
-            what = "was another process's meanwhile" if _is_fenced(error) else "begins anew from the log"
-            trace = None if _is_fenced(error) else error
-            logger.warning(
-                "Partition %d of %r %s: %r", self.partition, self._around.service, what, error, exc_info=trace
-            )
+            fenced = _is_fenced(error)
+            what = "was another process's meanwhile" if fenced else "begins anew from the log"
+            name = self._around.service
+            logger.warning("Partition %d of %r %s: %r", self.partition, name, what, error, exc_info=not fenced)
         await asyncio.sleep(self._delay)
         self._delay = min(self._delay * 2, LAST_DELAY_S)
 
