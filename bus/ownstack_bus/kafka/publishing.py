@@ -9,6 +9,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.producer.message_accumulator import MessageAccumulator
 
 from ownstack_bus.kafka.clients import MAX_RECORD_BYTES, Clients
 from ownstack_bus.kafka.errors import translated
@@ -77,8 +78,7 @@ class Publisher:
         done, _ = await asyncio.wait({stopping}, timeout=CLOSING_S)
         if not done:
             logger.warning("What was being published is given up: Kafka at %s does not answer", self._clients.servers)
-            _give_up(producer, TimeoutError("the bus was closed"))
-            await producer.client.close()
+            await _cut_off(producer)
         await stopping
 
     async def _started(self) -> AIOKafkaProducer:
@@ -108,8 +108,8 @@ class Publisher:
         if producer is None or producer is not self._producer:
             return
         self._producer = None
-        _give_up(producer, error)
-        ending = asyncio.create_task(_end(producer))
+        logger.info("Another producer is needed after %r", error)
+        ending = asyncio.create_task(_cut_off(producer))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
 
@@ -142,14 +142,27 @@ def place_of(record: Outgoing, count: int) -> int:
     return record.partition
 
 
-def _give_up(producer: AIOKafkaProducer, error: BaseException) -> None:
-    """With idempotence it would try for ever; whoever waits is told now."""
-    producer._message_accumulator.fail_all(KafkaConnectionError(f"given up after {error!r}"))
-
-
-async def _end(producer: AIOKafkaProducer) -> None:
-    await producer.client.close()  # first: what its sender waits for fails with the connections
+async def _cut_off(producer: AIOKafkaProducer) -> None:
+    """Close it without waiting for what it could not send: with idempotence it would try for ever."""
+    sender = producer._sender.sender_task
+    if sender is not None:
+        sender.cancel()  # it ends after the requests that are under way
+        await asyncio.wait({sender}, timeout=CLOSING_S)
+        sender.cancel()
+        await asyncio.wait({sender})
+    _fail_all(producer._message_accumulator)
     await producer.stop()
+
+
+def _fail_all(accumulator: MessageAccumulator) -> None:
+    """As its own `fail_all`, which leaves errors for the log where a batch was to be sent once more."""
+    batches = [batch for queue in accumulator._batches.values() for batch in queue]
+    accumulator._pending_batches.update(batches)  # its callbacks remove them from there
+    accumulator._batches.clear()
+    failed = list(accumulator._pending_batches)
+    accumulator.fail_all(KafkaConnectionError("its producer was given up"))
+    for batch in failed:
+        _looked_at(batch._drain_waiter)
 
 
 def _looked_at(future: Sent) -> None:
