@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import orjson
 
+from ownstack.sparing import Sparing
 from ownstack_contracts.tracing import said
 
 _LOUD = ("aiokafka", "alembic", "sqlalchemy", "uvicorn", "httpx", "httpcore")
@@ -61,6 +62,7 @@ def set_up(*, json: bool, level: int = logging.INFO) -> None:
     """Send all that is logged to stderr, from `level` on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Json() if json else Short())
+    handler.addFilter(Sparing(_LOUD))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _LOUD:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
