@@ -16,6 +16,7 @@ from ownstack_bus.kafka import KafkaSettings
 from ownstack_bus.kafka.clients import Clients
 from ownstack_contracts.topics import COMMANDS
 
+pytestmark = pytest.mark.timeout(300)
 AT_ONCE = {"OWNSTACK_START_PATIENCE": "0"}
 
 

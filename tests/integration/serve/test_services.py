@@ -6,6 +6,7 @@ import httpx
 import pytest
 from tests.integration.serve.processes import Installation
 
+pytestmark = pytest.mark.timeout(300)
 FIGURES = {
     "api": ["ownstack_readmodel_lag{", "ownstack_api_requests_total{", "ownstack_api_streams_open "],
     "promoter": [

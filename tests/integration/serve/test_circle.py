@@ -1,0 +1,58 @@
+"""The whole circle as processes, from the command line to the stacks and back."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+from tests.integration.api.sse import following, until
+from tests.integration.serve.circles import DIGESTS, FLEET, IMAGES, begun, with_shop
+from tests.integration.serve.processes import Installation
+
+pytestmark = pytest.mark.timeout(300)
+
+
+async def test_what_is_commanded_through_one_api_is_done_logged_and_streamed_by_another(house: Installation) -> None:
+    circle = begun(house)
+    again = house.ownstack("team", "create", "acme", "--json")
+    assert (again.returncode, json.loads(again.stderr)["error"]["code"]) == (3, "team-has-token")
+    with_shop(house)
+    other = house.start("api").ready()
+    headers = {"Authorization": f"Bearer {circle.token}"}
+    async with (
+        httpx.AsyncClient(base_url=other, headers=headers, trust_env=False, timeout=60) as client,
+        following(client, "/api/v1/events") as events,
+    ):
+        house.right("app", "pipeline", "promote", "shop-staging", "--id", "the-promotion")
+        seen = await until(events, "PromotionSucceeded")
+    assert [sent.event for sent in seen].count("StackDeploySucceeded") == 2
+    assert {sent.data["correlationid"] for sent in seen} == {"the-promotion"}
+    shown = json.loads(house.right("app", "info", "shop", "--json"))
+    assert DIGESTS[0] in json.dumps(shown)
+    assert any("PromotionRequested is decided" in line for line in circle.lines_about("promoter", "the-promotion"))
+    done = circle.lines_about("deployer", "the-promotion")
+    assert sorted(line for line in done if line.startswith("StackDeploySucceeded")) == [
+        "StackDeploySucceeded for acme/shop@eu-1",
+        "StackDeploySucceeded for acme/shop@us-1",
+    ]
+    assert any(line.startswith("POST /api/v1/") for line in circle.lines_about("api", "the-promotion"))
+    logs = "".join(process.said for process in house.started)
+    assert circle.token not in logs
+    assert IMAGES[0] not in logs
+    assert [process.terminate() for process in circle.processes] == [0] * len(FLEET)
+
+
+def test_a_request_is_in_the_log_under_the_id_that_its_answer_has(house: Installation) -> None:
+    circle = begun(house)
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    headers = {"Authorization": f"Bearer {circle.token}", "traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    given = httpx.get(f"{circle.url}/api/v1/me", headers={**headers, "X-Request-Id": "from-outside"}, trust_env=False)
+    made = httpx.get(f"{circle.url}/api/v1/me", headers={**headers, "X-Request-Id": "not{valid"}, trust_env=False)
+    assert given.headers["x-request-id"] == "from-outside"
+    assert made.headers["x-request-id"] != "not{valid"
+    for answer in (given, made):
+        request = answer.headers["x-request-id"]
+        (line,) = [line for line in circle.processes[0].lines if line.get("request") == request]
+        assert line["message"].startswith("GET /api/v1/me: 200 after ")
+        assert (line["team"], line["trace"]) == ("acme", trace)
