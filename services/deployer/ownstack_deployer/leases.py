@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,22 +21,34 @@ BEATS = 3
 @dataclass(slots=True)
 class Lease:
     """The lease of one run. `length` in seconds. `since`: when, on the clock, the last sign of life was sent that is
-    known to be durable. `beating`: a heartbeat was sent, and is not known to be durable yet."""
+    known to be durable. `beating`: a heartbeat was sent, and is not known to be durable yet. `beaten`: when the last
+    heartbeat was sent."""
 
     run: str
     team: str
     length: float
     since: float
     beating: bool = False
+    beaten: float = -math.inf
 
     def extend(self, sent: float) -> None:
-        """A sign of life that was sent then is durable now."""
-        self.since = max(self.since, sent)
+        """A sign of life that was sent then is durable now.
+
+        What was sent once the lease was over brings it back no more: somebody else may have been granted the job.
+        """
+        if self.holds(sent):
+            self.since = max(self.since, sent)
 
     def holds(self, now: float) -> bool:
         """Whether nobody else can have been granted the job: a sign of life counts from when it was appended, which
         is not before it was sent."""
         return now < self.since + self.length
+
+    @property
+    def due(self) -> float:
+        """When the next heartbeat is to be sent. Also of a lease that is over: what runs still keeps others away, if
+        the owner of the partition has not ended it yet."""
+        return max(self.since, self.beaten) + self.length / BEATS
 
 
 SayHeartbeat = Callable[[str, Heartbeat], asyncio.Event]
@@ -63,7 +76,7 @@ class Heartbeats:
 
     def due_in(self) -> float | None:
         """Seconds until the next beat; None: there is nobody to beat for."""
-        due = [lease.since + lease.length / BEATS for lease in self._leases.values() if not lease.beating]
+        due = [lease.due for lease in self._leases.values() if not lease.beating]
         return min(due) - self._clock() if due else None
 
     def beat(self) -> list[asyncio.Task[None]]:
@@ -75,7 +88,7 @@ class Heartbeats:
         teams: dict[str, list[Lease]] = defaultdict(list)
         for lease in self._leases.values():
             if not lease.beating:
-                lease.beating = True
+                lease.beating, lease.beaten = True, sent
                 teams[lease.team].append(lease)
         return [
             asyncio.create_task(self._extend(leases[i : i + MOST_RUNS], team, sent))

@@ -22,7 +22,7 @@ def command_of(service: str) -> list[str]:
 
 @dataclass(slots=True)
 class Services:
-    """The processes by name. folder: where their output lies. env: what all of them are told."""
+    """The processes by name. folder: where their output lies. env: what all of them are told; `{name}` is their own."""
 
     folder: Path
     env: Mapping[str, str]
@@ -37,7 +37,8 @@ class Services:
 
     def start(self, name: str) -> None:
         """Start one, as a process that knows its own name."""
-        env = {**os.environ, **self.env, "OWNSTACK_DEPLOYER_NAME": name, "OWNSTACK_HEALTH_PORT": "0"}
+        own = {key: value.replace("{name}", name) for key, value in self.env.items()}
+        env = {**os.environ, **own, "OWNSTACK_DEPLOYER_NAME": name, "OWNSTACK_HEALTH_PORT": "0"}
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 command_of(name.partition("-")[0]), env=env, stdout=log, stderr=log, start_new_session=True

@@ -1,4 +1,7 @@
-"""Promotions while promoters and deployers stand still for longer than their session and their leases, then go on."""
+"""Promotions while promoters and deployers stand still for longer than their session and their leases, then go on.
+
+Each deployer has locks of its own, as if on a machine of its own: nothing but the leases keeps them apart.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ SETTINGS = {
 
 @pytest.mark.timeout(STOPS * (LONGER[1] + BETWEEN[1]) + 600)
 async def test_who_comes_back_after_its_session_and_leases_does_no_harm(tmp_path: Path) -> None:
-    async with open_house(tmp_path, env=SETTINGS) as house:
+    own_locks = {"OWNSTACK_DEPLOYER_STATE": str(tmp_path / "locks-{name}")}
+    async with open_house(tmp_path, env=SETTINGS | own_locks) as house:
         async with speaking(house):
             for _ in range(STOPS):
                 await _stand_still(house)

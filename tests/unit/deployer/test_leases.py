@@ -246,6 +246,19 @@ async def test_a_heartbeat_that_is_not_durable_extends_nothing() -> None:
         assert kept.since == clock() - 9  # from when it was sent
 
 
+async def test_a_heartbeat_that_was_sent_too_late_brings_no_lease_back() -> None:
+    """As when the process, or its machine, stood still: somebody else was granted the job meanwhile."""
+    durable, clock = asyncio.Event(), FakeClock()
+    durable.set()
+    heartbeats = Heartbeats(lambda *_: durable, clock)
+    kept = Lease("run", "acme", 15, clock())
+    with heartbeats.keep(kept):
+        await clock.pass_by(15)
+        await asyncio.wait(heartbeats.beat())
+        assert not kept.holds(clock())
+        assert heartbeats.due_in() == 5  # what runs still goes on saying so, and no faster
+
+
 async def test_while_the_bus_takes_no_heartbeat_of_a_run_no_more_are_said_and_then_one_at_once() -> None:
     said: list[tuple[str, ...]] = []
     durable, clock = asyncio.Event(), FakeClock()
