@@ -65,6 +65,7 @@ def of_deployer(deployer: Deployer) -> AbstractContextManager[None]:
         yield GaugeMetricFamily("ownstack_deployer_runs_in_flight", "Runs under way.", deployer.in_flight)
         yield _by("ownstack_deployer_reports", "Reports said: claims, phases and ends, by type.", "type", tally.reports)
         yield _counted("ownstack_deployer_heartbeats", "Heartbeats said.", tally.beats)
+        yield _by("ownstack_deployer_dead_letters", "Jobs and answers not taken, by code.", "code", tally.dead_letters)
 
     return _shown(read)
 
@@ -83,6 +84,7 @@ def of_projections(projections: Projections) -> AbstractContextManager[None]:
             "ownstack_projections_seconds", "Spent on batches.", "of", {"facts": history.seconds, "logs": logs.seconds}
         )
         yield _counted("ownstack_projections_log_lines", "Log lines stored.", logs.lines)
+        yield _counted("ownstack_projections_dead_letters", "Records of logs not taken.", logs.dead_letters)
 
     return _shown(read)
 

@@ -46,7 +46,7 @@ class Deployer:
             drivers=drivers or drivers_of(settings),
             reporter=self._reporter,
             heartbeats=self._heartbeats,
-            bury=self._reports.add,
+            bury=self._reporter.bury,
             settings=settings,
             clock=clock,
         )

@@ -59,6 +59,11 @@ class Reporter:
         self.tally.beats += 1
         return self._reports.add(Outgoing(REPORTS.name, team, encode(heartbeat, source=self._source, team=team)))
 
+    def bury(self, letter: Outgoing) -> None:
+        """Publish a dead letter."""
+        self.tally.dead_letters[dict(letter.headers)["reason-code"].decode()] += 1
+        self._reports.add(letter)
+
     async def log(self, lines: DeploymentLogged, cause: Cause) -> None:
         """Store lines of a log. Waits while too many have not been stored yet."""
         value = self._written(lines, cause, f"{lines.run}.log.{lines.number}")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[3] / "docker" / "stacks"
-PATIENCE = 20
+PATIENCE = 60
 LOCK = 3
 PROGRAM = f"""#!/bin/sh
 here=$(dirname "$0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.integration.serve.processes import Installation, Process
@@ -29,9 +30,9 @@ class Circle:
         return [line["message"] for line in lines if line.get("correlationid") == correlation]
 
 
-def begun(house: Installation) -> Circle:
-    """All are ready, the team is there, and its token is in a profile."""
-    processes = tuple(house.start(service, OWNSTACK_LOG_LEVEL="debug") for service in FLEET)
+def begun(house: Installation, fleet: Sequence[str] = FLEET) -> Circle:
+    """All are ready, the team is there, and its token is in a profile. fleet: begins with the api."""
+    processes = tuple(house.start(service, OWNSTACK_LOG_LEVEL="debug") for service in fleet)
     made = json.loads(house.right("team", "create", TEAM, "--json"))
     url, *_ = [process.ready() for process in processes]
     house.right("login", url, given=f"{made['token']}\n")

@@ -14,6 +14,9 @@ from ownstack.serve.running import taking_part
 from ownstack_bus.port import Bus, BusError
 from ownstack_deployer.main import Deployer
 from ownstack_deployer.tally import Tally as DeployerTally
+from ownstack_projections.logs import LogCounts
+from ownstack_projections.main import Projections
+from ownstack_projections.sink import Counts
 from ownstack_promoter.main import Promoter
 from ownstack_promoter.tally import Tally as PromoterTally
 
@@ -93,10 +96,25 @@ def test_a_promoters_counts_are_shown_while_it_runs_and_not_after() -> None:
 def test_a_deployers_counts_are_shown() -> None:
     tally = DeployerTally(beats=8)
     tally.reports["StackDeploySucceeded"] += 9
+    tally.dead_letters["no-team"] += 1
     with figures.of_deployer(cast("Deployer", SimpleNamespace(tally=tally, in_flight=2))):
         assert shown("ownstack_deployer_runs_in_flight") == 2
         assert shown("ownstack_deployer_reports_total", type="StackDeploySucceeded") == 9
         assert shown("ownstack_deployer_heartbeats_total") == 8
+        assert shown("ownstack_deployer_dead_letters_total", code="no-team") == 1
+
+
+def test_what_projections_count_is_shown_facts_and_log_lines_apart() -> None:
+    history = Counts(batches=2, facts=30, doubled=1, seconds=0.5)
+    logs = LogCounts(batches=3, lines=40, dead_letters=4, seconds=0.25)
+    projections = SimpleNamespace(history=SimpleNamespace(counts=history), logs=SimpleNamespace(counts=logs))
+    with figures.of_projections(cast("Projections", projections)):
+        assert shown("ownstack_projections_facts_total") == 30
+        assert shown("ownstack_projections_doubled_total") == 1
+        assert [shown("ownstack_projections_batches_total", of=of) for of in ("facts", "logs")] == [2, 3]
+        assert [shown("ownstack_projections_seconds_total", of=of) for of in ("facts", "logs")] == [0.5, 0.25]
+        assert shown("ownstack_projections_log_lines_total") == 40
+        assert shown("ownstack_projections_dead_letters_total") == 4
 
 
 class Answering:

@@ -229,13 +229,13 @@ class Scene:
         self.driver: Any = driver
         self.reports = Publisher(self.bus, "reports", sleep=self._sleep)
         self.logs = Publisher(self.bus, "logs", sleep=self._sleep)
-        reporter = Reporter(self.reports, self.logs, "d1")
-        self.heartbeats = Heartbeats(reporter.beat, self.clock)
+        self.reporter = Reporter(self.reports, self.logs, "d1")
+        self.heartbeats = Heartbeats(self.reporter.beat, self.clock)
         self.worker = Worker(
             drivers={"noop": driver, "program": driver},
-            reporter=reporter,
+            reporter=self.reporter,
             heartbeats=self.heartbeats,
-            bury=self.reports.add,
+            bury=self.reporter.bury,
             settings=Settings(name="d1", state=Path("/nowhere")),
             clock=self.clock,
         )

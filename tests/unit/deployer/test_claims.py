@@ -173,6 +173,7 @@ async def test_what_cannot_be_read_is_buried_and_the_key_goes_on(scene: Scene, v
     (letter,) = scene.dead_letters
     assert letter.value == value
     assert dict(letter.headers)["reason-code"] == code
+    assert scene.reporter.tally.dead_letters == {code.decode(): 1}
     assert scene.inbox.acknowledged == [1]
 
     scene.comes(look())

@@ -49,6 +49,7 @@ class Owned:
     def _new(self) -> PartitionOwner:
         bus = cast("Bus", self.lists)
         terms = Terms(15, self._at_start, lambda: self.lists.now)
+        self.tally = terms.tally
         return PartitionOwner(bus, 0, lambda team: team in self._teams, terms, self.memory)
 
     async def restart(self, *, same_process: bool = False) -> Restored:
