@@ -74,7 +74,8 @@ def settings_of(topic: Topic, replication: int) -> dict[str, str]:
 async def set_up(clients: Clients, partitions: int = DEFAULT_PARTITIONS, replication: int | None = None) -> Setup:
     """Make the topics that are missing. `missing` of the answer are those that were; what is there stays as it is.
 
-    replication: None: 3 where there are three brokers or more, else 1. Raises BusError.
+    replication: None: 3 where there are three brokers or more, else 1. Raises BusError: `bus-replication`, and as
+    `check` for a cluster that can't be reached.
     """
     async with _admin(clients) as admin:
         copies = replication or await default_replication(admin)
@@ -181,8 +182,9 @@ async def _found(clients: Clients, admin: AIOKafkaAdminClient) -> dict[str, Foun
         described[topic["topic"]] = topic["partitions"]
     settings = await _settings(admin, list(described))
     return {
-        names[topic]: Found(len(parts), min(len(part["replicas"]) for part in parts), settings[topic])
-        for topic, parts in described.items()
+        name: Found(len(parts), min(len(part["replicas"]) for part in parts), settings[topic])
+        for topic, name in names.items()  # in the order in which they are told
+        if (parts := described.get(topic))
     }
 
 
@@ -211,8 +213,11 @@ async def _create(
         ]
     )
     for name, code, *message in response.topic_errors:
+        said = f"{name}: {message[0] if message else ''}"
+        if code == kafka.InvalidReplicationFactorError.errno:
+            raise BusError("bus-replication", f"{said} Choose fewer copies (--replication), or start more brokers.")
         if code not in {0, kafka.TopicAlreadyExistsError.errno}:
-            error = kafka.for_code(code)(f"{name}: {message[0] if message else ''}")
+            error = kafka.for_code(code)(said)
             raise translated(error, clients.servers) from error
 
 

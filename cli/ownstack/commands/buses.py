@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PARTITIONS = 12
 _KAFKA = "kafka://"
+_EXITS = {"bus-replication": Exit.FAILED}
+"""Of errors that are not about reaching the cluster."""
 
 Url = Annotated[str | None, typer.Option("--bus", metavar="URL", help="The bus; else $OWNSTACK_BUS.")]
 Partitions = Annotated[int, typer.Option("--partitions", min=1, help="Of each topic, for life.")]
@@ -48,6 +50,7 @@ def setup(
 
 def _set_up(servers: str, partitions: int, replication: int | None) -> Setup:
     try:
+        from ownstack.serve.process import checked  # noqa: PLC0415 - as below
         from ownstack_bus.kafka.clients import Clients  # noqa: PLC0415 - only who speaks to Kafka has the extra
         from ownstack_bus.kafka.settings import KafkaSettings  # noqa: PLC0415 - as above
         from ownstack_bus.kafka.topics import set_up  # noqa: PLC0415 - as above
@@ -56,13 +59,12 @@ def _set_up(servers: str, partitions: int, replication: int | None) -> Setup:
         hint = "Install it: uv tool install 'ownstack[kafka]'"
         raise Failure("not-installed", f"This needs {error.name}, which is not installed here.", hint=hint) from None
 
-    async def done() -> Setup:
-        return await set_up(Clients(servers, KafkaSettings()), partitions, replication)
-
+    with checked():
+        settings = KafkaSettings()
     try:
-        return asyncio.run(done())
+        return asyncio.run(set_up(Clients(servers, settings), partitions, replication))
     except BusError as error:
-        raise Failure(error.code, str(error), exit_code=Exit.UNAVAILABLE) from None
+        raise Failure(error.code, str(error), exit_code=_EXITS.get(error.code, Exit.UNAVAILABLE)) from None
 
 
 def _report(session: Session, found: Setup) -> None:
