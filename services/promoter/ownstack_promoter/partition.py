@@ -15,7 +15,7 @@ from ownstack_contracts.history import SOURCE, Origin
 from ownstack_contracts.jobs import ClockTicked
 from ownstack_contracts.message import Report
 from ownstack_contracts.rejections import CommandRejected
-from ownstack_contracts.topics import DEAD_LETTERS, DEPLOYS, HISTORY, REPORTS
+from ownstack_contracts.topics import COMMANDS, DEAD_LETTERS, DEPLOYS, HISTORY, REPORTS
 from ownstack_contracts.tracing import NOTHING, WORK, Work
 from ownstack_promoter.deciding import Answer, answer, answer_unreadable
 from ownstack_promoter.leasing import AtStart
@@ -97,13 +97,23 @@ class PartitionOwner:
             event = _read(record)
         except Unreadable as why:
             WORK.set(Work(why.team, why.id, why.id))
+            if why.team is not None and self._can_be_answered_elsewhere(record, why):
+                return self._forwarded(record, why.team)
             return self._take(record, None, answer_unreadable(state, record, why, state.now))
         team, envelope = event.envelope.team, event.envelope
         WORK.set(Work(team, envelope.correlationid or envelope.id, envelope.id))
         if team is not None and not state.owns(team):
-            self._terms.tally.forwarded += 1
-            return [Outgoing(record.topic, team, record.value, headers=record.headers)]
+            return self._forwarded(record, team)
         return self._take(record, event, answer(state, record, event, state.now))
+
+    def _forwarded(self, record: Record, team: str) -> list[Outgoing]:
+        self._terms.tally.forwarded += 1
+        return [Outgoing(record.topic, team, record.value, headers=record.headers)]
+
+    def _can_be_answered_elsewhere(self, record: Record, why: Unreadable) -> bool:
+        """Only the owner of its team can reject it. What is too large stays: it may not fit into a record again."""
+        rejectable = record.topic == COMMANDS.name and why.id is not None and why.code != "too-large"
+        return rejectable and why.team is not None and not self._state.owns(why.team)
 
     def _take(self, record: Record, event: Event | None, answer: Answer) -> list[Outgoing]:
         outgoing: list[Outgoing] = []

@@ -27,7 +27,7 @@ from ownstack_contracts.rejections import CommandRejected
 from ownstack_contracts.rollouts import DeployFailed, DeployRequested
 from ownstack_contracts.stacks import StackAdded
 from ownstack_contracts.teams import TeamCreated
-from ownstack_contracts.topics import COMMANDS, HISTORY, REPORTS
+from ownstack_contracts.topics import COMMANDS, DEAD_LETTERS, HISTORY, REPORTS
 from ownstack_promoter import dispatch
 from ownstack_promoter.teamlog import FoldFailed
 
@@ -126,6 +126,25 @@ def test_an_unreadable_command_is_a_dead_letter_and_rejected_if_it_can_be_said_w
     assert facts_of(owned.handle(owned.raw(COMMANDS.name, value))) == []
     assert facts_of(owned.handle(owned.raw(COMMANDS.name, b"\xff not json"))) == []
     assert len(owned.dead_letters()) == 3
+
+
+def test_an_unreadable_command_of_another_partitions_team_is_forwarded_to_be_rejected_there() -> None:
+    owned = Owned(teams=("acme",))
+    value = encode(TeamCreated(), source="/x", team="elsewhere", id="odd").replace(b"TeamCreated", b"TeamCratered")
+    (out,) = owned.handle(owned.raw(COMMANDS.name, value))
+    assert (out.topic, out.key, out.value, out.partition) == (COMMANDS.name, "elsewhere", value, None)
+    assert owned.dead_letters() == []
+
+
+@pytest.mark.parametrize("topic", [COMMANDS.name, REPORTS.name])
+def test_what_nobody_could_reject_is_not_forwarded(topic: str) -> None:
+    owned = Owned(teams=("acme",))
+    nameless = encode(TeamCreated(), source="/x", team="elsewhere", id="odd").replace(b'"id":"odd"', b'"id":"o d"')
+    large = encode(TeamCreated(), source="/x" * 100, team="elsewhere", id="odd").ljust(300_000)
+    for value in (nameless, large):
+        (out,) = owned.handle(owned.raw(topic, value))
+        assert out.topic == DEAD_LETTERS.name
+    assert len(owned.dead_letters()) == 2
 
 
 def test_a_report_without_a_team_is_a_dead_letter() -> None:
