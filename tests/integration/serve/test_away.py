@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from tests.integration.serve.processes import Installation, Process, installatio
 from tests.real.brokers import Cluster, cluster
 from tests.real.kafka import need_brokers
 from tests.real.postgres import away
+
+LINES = 200
+"""More than a log has to say of a bus that was away for a while; a client of Kafka would say so many in a second."""
 
 
 @pytest.fixture
@@ -52,7 +56,7 @@ def test_without_its_bus_a_service_lives_and_is_not_ready_until_the_bus_is_back(
             process.ready()
         brokers.stop()
         for process in services:
-            assert "not answer" in not_ready(process) or process.service == "api"
+            assert re.search("not answer|takes nothing", not_ready(process))
             assert asked(process, "/healthz").status_code == 200
             assert asked(process, "/metrics").status_code == 200
         assert "ownstack_api_lag_known 0.0" in services[-1].figures()
@@ -60,6 +64,7 @@ def test_without_its_bus_a_service_lives_and_is_not_ready_until_the_bus_is_back(
         for process in services:
             process.ready()
             assert process.terminate() == 0
+            assert len(process.lines) < LINES
 
 
 def test_without_their_database_the_projections_and_the_api_are_not_ready_until_it_is_back(house: Installation) -> None:
