@@ -6,6 +6,7 @@ was handed; only a client that says so ends it.
 
 from __future__ import annotations
 
+import array
 import contextlib
 import json
 import os
@@ -21,6 +22,8 @@ END = b"T"
 GRACE = 8.0
 """Seconds from SIGTERM to SIGKILL; less than a deployer gives the client."""
 LENGTH = 4
+MOST = 3
+"""Descriptors: output, errors, and a lock."""
 SIGNALLED = 128
 
 
@@ -57,8 +60,7 @@ class Phase(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         asking = cast("socket.socket", self.request)
-        # Closed in every other program that is started meanwhile: nobody but this one's may hold the lock.
-        length, descriptors, _, _ = socket.recv_fds(asking, LENGTH, 3, socket.MSG_CMSG_CLOEXEC)
+        length, descriptors = _begun(asking)
         if not length:
             return  # who only asked whether we are there
         try:
@@ -73,6 +75,21 @@ class Phase(socketserver.BaseRequestHandler):
         with contextlib.suppress(OSError):  # the client has gone: nobody asks any more
             asking.sendall(code.to_bytes(LENGTH, "big"))
             asking.shutdown(socket.SHUT_RDWR)
+
+
+def _begun(asking: socket.socket) -> tuple[bytes, list[int]]:
+    """The length of a request, and the descriptors that came with it.
+
+    They are closed in every other program that is started meanwhile: nobody but this one's may hold the lock. That is
+    why it is not `socket.recv_fds`, which does not pass the flag on.
+    """
+    descriptors = array.array("i")
+    size = socket.CMSG_LEN(MOST * descriptors.itemsize)
+    length, messages, _, _ = asking.recvmsg(LENGTH, size, socket.MSG_CMSG_CLOEXEC)
+    for level, kind, data in messages:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+    return length, list(descriptors)
 
 
 def _exactly(asking: socket.socket, length: int) -> bytes:

@@ -22,10 +22,12 @@ PROGRAM = f"""#!/bin/sh
 here=$(dirname "$0")
 case "$1" in
 tell) echo "phase $OWNSTACK_PHASE of $OWNSTACK_APP"; echo trouble >&2; exit "$OWNSTACK_RELEASE" ;;
-wait) echo $$ >"$here/began"; while [ ! -e "$here/go" ]; do sleep 0.02; done; echo "$2" >"$here/done" ;;
-turn) : >"$here/began-$2"; while [ ! -e "$here/go-$2" ]; do sleep 0.02; done ;;
+wait)
+    echo $$ >"$here/began"; while [ -d "$here" ] && [ ! -e "$here/go" ]; do sleep 0.02; done
+    echo "$2" >"$here/done" ;;
+turn) : >"$here/began-$2"; while [ -d "$here" ] && [ ! -e "$here/go-$2" ]; do sleep 0.02; done ;;
 die) kill -9 $$ ;;
-stay) trap 'echo told >"$here/told"; exit 5' TERM; : >"$here/began"; while :; do sleep 0.02; done ;;
+stay) trap 'echo told >"$here/told"; exit 5' TERM; : >"$here/began"; while [ -d "$here" ]; do sleep 0.02; done ;;
 locked) [ -e /proc/self/fd/{LOCK} ] && echo yes ;;
 esac
 """
