@@ -42,16 +42,21 @@ class Json(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "part": _part(record),
-            "message": record.getMessage(),
+            "message": _sound(record.getMessage()),
             **_refusal(record),
             **said(),
-            **({"trace": self.formatException(record.exc_info)} if record.exc_info else {}),
+            **({"trace": _sound(self.formatException(record.exc_info))} if record.exc_info else {}),
         }
         return orjson.dumps(line).decode()
 
 
 def _refusal(record: logging.LogRecord) -> dict[str, str]:
     return {name: value for name in REFUSAL if (value := getattr(record, name, None)) is not None}
+
+
+def _sound(text: str) -> str:
+    """Names of files may have bytes in them that are no text: a line that can't be written says nothing at all."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _part(record: logging.LogRecord) -> str:

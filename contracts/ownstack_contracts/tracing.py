@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Work(NamedTuple):
-    """Whose it is, what it goes back to, and what it was caused by. request, trace: of the HTTP request, if it is one.
+    """Whose it is, what it goes back to, and what it was caused by. request, traceid: of the HTTP request, if any.
 
     correlationid: the id of the command that all of it began with; causationid: of the record that is worked on.
     """
@@ -16,7 +16,7 @@ class Work(NamedTuple):
     correlationid: str | None = None
     causationid: str | None = None
     request: str | None = None
-    trace: str | None = None
+    traceid: str | None = None
 
 
 NOTHING = Work()

@@ -55,5 +55,5 @@ def _note(headers: Headers) -> str:
     given = headers.get(HEADER, "")
     request = given if _ID.fullmatch(given) else secrets.token_hex(16)
     traceparent = traceparent_of(headers)
-    WORK.set(Work(request=request, trace=traceparent.split("-")[1] if traceparent else None))
+    WORK.set(Work(request=request, traceid=traceparent.split("-")[1] if traceparent else None))
     return request

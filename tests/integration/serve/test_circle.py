@@ -55,4 +55,4 @@ def test_a_request_is_in_the_log_under_the_id_that_its_answer_has(house: Install
         request = answer.headers["x-request-id"]
         (line,) = [line for line in circle.processes[0].lines if line.get("request") == request]
         assert line["message"].startswith("GET /api/v1/me: 200 after ")
-        assert (line["team"], line["trace"]) == ("acme", trace)
+        assert (line["team"], line["traceid"]) == ("acme", trace)
