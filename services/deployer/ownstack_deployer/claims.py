@@ -35,6 +35,8 @@ class Claimant:
         self._deployer = deployer
         self._every = every
         self._sent: list[tuple[float, asyncio.Event]] = []
+        self._first: float | None = None
+        self._widest = 0.0
 
     async def claim(self, desk: Desk) -> Granted | None:
         """Claim until answered. Returns None when the job is closed.
@@ -63,20 +65,28 @@ class Claimant:
         """Claim; not again while the last claim is not durable: a bus that takes nothing is not owed a pile of them."""
         self._forget()
         if not self._sent or self._sent[-1][1].is_set():
-            self._sent.append((self._clock(), self._voice.say(self._about(JobClaimed, deployer=self._deployer))))
+            sent = self._clock()
+            self._first = sent if self._first is None else self._first
+            self._sent.append((sent, self._voice.say(self._about(JobClaimed, deployer=self._deployer))))
 
     def _granted(self, grant: JobGranted, reply: Reply) -> Granted:
         seconds = (grant.running_until - reply.appended) / 1_000
-        return Granted(grant, self._voice, reply.appended, self._since(), self._clock() + seconds)
+        return Granted(grant, self._voice, reply.appended, self._since(grant.lease), self._clock() + seconds)
 
-    def _since(self) -> float:
-        """When the last claim that is durable was sent; the answer shows that the first one is."""
+    def _since(self, lease: float) -> float:
+        """When the last claim that is durable was sent; the answer shows that the first one is.
+
+        It is not known which of them was answered. If one was not known to be durable within a lease of the one before
+        it (the process stood still, the bus was away), what was granted may have lapsed: then the first counts.
+        """
         self._forget()
-        return self._sent[0][0]
+        assert self._first is not None
+        return self._sent[0][0] if self._widest < lease else self._first
 
     def _forget(self) -> None:
         """Keep only the last claim that is durable, and those after it."""
         while len(self._sent) > 1 and self._sent[1][1].is_set():
+            self._widest = max(self._widest, self._clock() - self._sent[0][0])
             del self._sent[0]
 
     def _about(self, kind: Callable[..., JobClaimed | LeaseReturned], **fields: str) -> JobClaimed | LeaseReturned:

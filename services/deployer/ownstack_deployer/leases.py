@@ -31,12 +31,13 @@ class Lease:
     beating: bool = False
     beaten: float = -math.inf
 
-    def extend(self, sent: float) -> None:
-        """A sign of life that was sent then is durable now.
+    def extend(self, sent: float, known: float) -> None:
+        """A sign of life that was sent then is durable, as is known now.
 
-        What was sent once the lease was over brings it back no more: somebody else may have been granted the job.
+        If that is known before the lease is over, it was also appended before, and the owner of the partition has
+        counted it. Later nothing brings it back: the job may have been granted to somebody else in the meantime.
         """
-        if self.holds(sent):
+        if self.holds(known):
             self.since = max(self.since, sent)
 
     def holds(self, now: float) -> bool:
@@ -99,7 +100,7 @@ class Heartbeats:
     async def _extend(self, leases: Sequence[Lease], team: str, sent: float) -> None:
         await self._say(team, Heartbeat(runs=tuple(lease.run for lease in leases))).wait()
         for lease in leases:
-            lease.extend(sent)
+            lease.extend(sent, self._clock())
             lease.beating = False
         self._changed.set()
 

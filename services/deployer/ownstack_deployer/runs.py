@@ -115,7 +115,7 @@ class Run:
         durable = self.voice.say(report)
         if not self.instant:
             await durable.wait()
-            self.lease.extend(sent)
+            self.lease.extend(sent, self.clock())
 
     def _may_go_on(self) -> None:
         now = self.clock()

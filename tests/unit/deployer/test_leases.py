@@ -88,6 +88,22 @@ async def test_a_lease_counts_from_the_last_claim_that_is_durable(scene: Scene) 
     assert run.lease.since == scene.clock() - 5
 
 
+async def test_a_claim_that_was_repeated_too_late_makes_an_old_grant_no_younger(scene: Scene) -> None:
+    """As when the process stood still: its first claim was granted, and that has lapsed; a second one goes out now."""
+    scene.comes(deploy())
+    claim = await scene.hears(JobClaimed)
+    await scene.clock.pass_by(LEASE)
+    assert (await scene.hears(JobClaimed)).run == claim.run
+    scene.grants(claim)
+    assert (await scene.hears(LeaseReturned)).run == claim.run
+    again = await scene.hears(JobClaimed)
+    assert again.run != claim.run
+    assert "look" not in scene.driver.done
+    scene.grants(again, uncertain=True)
+    await scene.hears(StackDeploySucceeded)
+    await scene.is_over()
+
+
 async def test_a_run_whose_lease_is_over_before_it_began_gives_it_back_and_claims_anew(scene: Scene) -> None:
     gate = scene.driver.gate("look")
     first = await granted(scene)
@@ -244,6 +260,20 @@ async def test_a_heartbeat_that_is_not_durable_extends_nothing() -> None:
         durable.set()
         await asyncio.wait(tasks)
         assert kept.since == clock() - 9  # from when it was sent
+
+
+async def test_a_heartbeat_that_was_durable_too_late_brings_no_lease_back() -> None:
+    """It was sent in time, but perhaps appended only after the owner had said that the lease has lapsed."""
+    durable, clock = asyncio.Event(), FakeClock()
+    heartbeats = Heartbeats(lambda *_: durable, clock)
+    kept = Lease("run", "acme", 15, clock())
+    with heartbeats.keep(kept):
+        await clock.pass_by(5)
+        tasks = heartbeats.beat()
+        await clock.pass_by(10)
+        durable.set()
+        await asyncio.wait(tasks)
+        assert not kept.holds(clock())
 
 
 async def test_a_heartbeat_that_was_sent_too_late_brings_no_lease_back() -> None:
