@@ -55,7 +55,7 @@ faults-kafka: $(READY) ## on Kafka and PostgreSQL: MINUTES=10 of kills, 20 stops
 	@OWNSTACK_FAULTS=1 OWNSTACK_FAULT_MINUTES=$(MINUTES) $(RUN) pytest -s tests/faults/kafka
 
 containers: $(READY) ## the images, docker-compose.yml and testcontainers, on a Docker engine of its own (root, Debian)
-	@$(RUN) pytest --timeout=600 tests/containers
+	@$(RUN) pytest --timeout=1200 tests/containers
 
 fmt: $(READY) ## mend form and lint where that can be done by itself
 	$(RUN) ruff check --fix --exit-zero

@@ -22,7 +22,7 @@ from ownstack.story import PRODUCTION, STAGING
 T = TypeVar("T")
 PATIENCE = 90
 """Seconds in which what was published must have had its effect."""
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1_200)
 RUNNING = {"kafka": 1, "postgres": 1, "api": 1, "promoter": 2, "deployer": 2, "projections": 1, "stacks": 1}
 ONCE = {"secrets": 1, "setup": 1}
 
