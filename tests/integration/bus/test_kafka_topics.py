@@ -16,7 +16,7 @@ from ownstack_bus.kafka import KafkaBus, KafkaSettings
 from ownstack_bus.kafka.clients import Clients
 from ownstack_bus.kafka.starting import started
 from ownstack_bus.kafka.topics import Difference, check, set_up
-from ownstack_bus.port import BusError
+from ownstack_bus.port import BusError, Outgoing
 from ownstack_contracts.topics import COMMANDS, DEAD_LETTERS, DEPLOYS, HISTORY, LOGS, REPORTS, TOPICS
 
 DAY = 24 * 60 * 60 * 1_000
@@ -138,3 +138,31 @@ async def test_records_carry_the_time_of_the_broker(clients: Clients) -> None:
         for name in TOPICS:
             sent = await producer.send_and_wait(clients.topic(name), b"x", timestamp_ms=1)
             assert sent.timestamp > DAY, name
+
+
+async def test_after_a_record_that_the_broker_refuses_others_are_published(clients: Clients) -> None:
+    await set_up(clients, partitions=1)
+    bus = await KafkaBus.open(clients.servers, clients.settings)
+    await bus.publish([Outgoing(LOGS.name, "d1", b"before")])
+    async with started(clients, clients.admin()) as admin:
+        small = {"max.message.bytes": "1000"}
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, clients.topic(LOGS.name), small)])
+    too_large, fitting = Outgoing(LOGS.name, "d1", b"x" * 5_000), Outgoing(LOGS.name, "d1", b"after")
+    async with asyncio.timeout(PATIENCE_S):
+        while await accepts(bus, too_large):
+            await asyncio.sleep(0)  # brokers hear of it a little later
+    written = len(await everything(bus, LOGS.name))
+    await bus.publish([fitting] * 2)
+    assert [record.value for record in (await everything(bus, LOGS.name))[written:]] == [b"after"] * 2
+    await bus.close()
+
+
+async def accepts(bus: KafkaBus, record: Outgoing) -> bool:
+    """Whether it is written. The only refusal is that it is too large."""
+    try:
+        await bus.publish([record])
+    except BusError as error:
+        if error.code != "record-too-large":
+            raise
+        return False
+    return True
