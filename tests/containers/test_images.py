@@ -10,7 +10,7 @@ from tests.containers.images import SERVICES, TARGETS, Images
 
 FOREIGN = {
     "api": (),
-    "promoter": ("fastapi", "uvicorn", "sqlalchemy", "psycopg"),
+    "promoter": ("fastapi", "sqlalchemy", "psycopg"),
     "deployer": ("fastapi", "sqlalchemy", "psycopg"),
     "projections": ("fastapi",),
     "cli": ("fastapi", "uvicorn", "sqlalchemy", "psycopg"),
