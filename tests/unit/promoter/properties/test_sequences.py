@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -250,3 +251,6 @@ TestSequences.settings = settings(
     database=None,
     print_blob=True,
 )
+
+# Cut short by the usual limit, on a slow machine, it would look like a sequence that fails, and be shrunk for minutes.
+TestSequences.pytestmark = [pytest.mark.timeout(900)]
