@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
+from ownstack import looping
 from ownstack.answers import Json
 from ownstack.exits import Exit, Failure
 
@@ -87,7 +87,7 @@ def _on(url: str, ask: Callable[[Bus], Awaitable[T]]) -> T:
 
     _check_exists(url)
     try:
-        return asyncio.run(asked())
+        return looping.run(asked())
     except BusError as error:
         raise Failure(error.code, str(error), exit_code=Exit.UNAVAILABLE) from None
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ownstack import looping
 from ownstack.exits import Exit, Failure
 from ownstack.sending import must
 from ownstack.session import Session, command
@@ -62,7 +62,7 @@ def _set_up(servers: str, partitions: int, replication: int | None) -> Setup:
     with checked():
         settings = KafkaSettings()
     try:
-        return asyncio.run(set_up(Clients(servers, settings), partitions, replication))
+        return looping.run(set_up(Clients(servers, settings), partitions, replication))
     except BusError as error:
         raise Failure(error.code, str(error), exit_code=_EXITS.get(error.code, Exit.UNAVAILABLE)) from None
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import typer
 
+from ownstack import looping
 from ownstack.exits import Failure
 from ownstack.session import Session, command
 
@@ -26,6 +25,6 @@ def rebuild(session: Session) -> None:
         hint = "Install it: uv tool install 'ownstack[projections,kafka,postgres]'"
         raise Failure("not-installed", f"This needs {error.name}, which is not installed here.", hint=hint) from None
     with checked():
-        done = asyncio.run(rebuilt())
+        done = looping.run(rebuilt())
     session.output.say(f"{done.facts} facts in {done.seconds:.1f} s; what is asked from now on is answered from them.")
     session.output.document({"facts": done.facts, "seconds": round(done.seconds, 3)})

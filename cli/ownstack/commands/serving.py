@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand
 
+from ownstack import looping
 from ownstack.exits import Exit, Failure, Silent
 from ownstack.session import Session, command
 
@@ -47,8 +46,7 @@ def run(service: str) -> None:
     """Run a service until a signal ends it. Raises Silent if it does not end well: its log has said why."""
     from ownstack.serve.process import live  # noqa: PLC0415 - late
 
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    ended = asyncio.run(live(service))
+    ended = looping.run(live(service))
     if ended is not Exit.OK:
         raise Silent(ended)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Annotated
 
 import typer
 
+from ownstack import looping
 from ownstack.exits import Exit, Failure
 from ownstack.sending import must
 from ownstack.session import Session, command
@@ -37,7 +37,7 @@ def create(session: Session, team: Name, new_token: NewToken = False) -> None:
         hint = "Install it: uv tool install 'ownstack[api,kafka,postgres]'"
         raise Failure("not-installed", f"This needs {error.name}, which is not installed here.", hint=hint) from None
     with checked():
-        secret = asyncio.run(found(team, new_token=new_token))
+        secret = looping.run(found(team, new_token=new_token))
     if secret is None:
         raise Failure(
             "team-has-token",
