@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from ownstack_bus.kafka.clients import Clients
 from ownstack_bus.kafka.group import Group
 from ownstack_bus.kafka.owning import Owner, Surroundings
+from ownstack_bus.kafka.starting import stop
 from ownstack_bus.kafka.transactions import Transactions
 from ownstack_bus.kafka.watching import Watchdog
 from ownstack_bus.port import BusError
@@ -68,7 +69,7 @@ class Membership(ConsumerRebalanceListener):
             part.cancel()
         await asyncio.gather(*others, *self._tasks.values(), return_exceptions=True)
         await asyncio.gather(*self._dropping, return_exceptions=True)
-        await self._consumer.stop()
+        await stop(self._consumer)
         poll.cancel()  # in a rebalance it waits for an end that never comes
         await asyncio.gather(poll, return_exceptions=True)
         if self._failed.done():

@@ -18,6 +18,7 @@ from ownstack_bus.kafka.errors import UNAVAILABLE, translating
 from ownstack_bus.kafka.membership import Membership
 from ownstack_bus.kafka.owning import Factory, Surroundings
 from ownstack_bus.kafka.reading import Check
+from ownstack_bus.kafka.starting import stop
 from ownstack_bus.kafka.topics import counts_of
 from ownstack_bus.port import BusError
 
@@ -48,7 +49,7 @@ async def process(
         with translating(clients.servers):
             await membership.run(around)
     finally:
-        await consumer.stop()
+        await stop(consumer)
 
 
 async def _started(clients: Clients, service: str, check: Check) -> tuple[AIOKafkaConsumer, Mapping[str, int]]:
@@ -67,7 +68,7 @@ async def _started(clients: Clients, service: str, check: Check) -> tuple[AIOKaf
                 await consumer.start()
                 return consumer, await counts_of(clients)
         except BaseException as error:
-            await consumer.stop()
+            await stop(consumer)
             if not isinstance(error, BusError) or error.code != UNAVAILABLE:
                 raise
             if delay == FIRST_DELAY_S:

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from ownstack_bus.kafka.clients import Clients
 from ownstack_bus.kafka.errors import translating
-from ownstack_bus.kafka.starting import Waiting, begin, started
+from ownstack_bus.kafka.starting import Waiting, begin, started, stop
 from ownstack_bus.port import At, BusError, Record
 
 POLL_MS = 200
@@ -40,7 +40,7 @@ class Asking:
         """Let go of the connection."""
         async with self._turn:
             if self._consumer is not None:
-                await self._consumer.stop()
+                await stop(self._consumer)
             self._consumer = None
 
 

@@ -20,6 +20,7 @@ from ownstack_bus.kafka.group import Group
 from ownstack_bus.kafka.holding import Holding
 from ownstack_bus.kafka.joining import Joining
 from ownstack_bus.kafka.reading import Check
+from ownstack_bus.kafka.starting import stop
 from ownstack_bus.kafka.watching import Watchdog
 from ownstack_bus.port import Actor, BusError
 
@@ -42,7 +43,7 @@ async def work(clients: Clients, topic: str, group: str, actor: Actor, check: Ch
         try:
             await Member(clients, consumer, topic, group, actor, check).run()
         finally:
-            await consumer.stop()
+            await stop(consumer)
 
 
 async def _started(clients: Clients, topic: str, group: str) -> AIOKafkaConsumer:
@@ -60,7 +61,7 @@ async def _started(clients: Clients, topic: str, group: str) -> AIOKafkaConsumer
             if clients.topic(topic) not in await consumer.topics():
                 raise BusError("unknown-topic", f"There is no topic {topic!r}. Run `ownstack bus setup` first.")
         except BaseException as error:
-            await consumer.stop()
+            await stop(consumer)
             if not passes(error):
                 raise
             if delay == FIRST_DELAY_S:
@@ -107,7 +108,7 @@ class Member:
         await self._committer.close(LAST_COMMIT_S)
         for part in parts:
             part.cancel()
-        await self._consumer.stop()  # which ends the poll, too
+        await stop(self._consumer)  # which ends the poll, too
         poll.cancel()
         await asyncio.gather(poll, *parts, return_exceptions=True)
         self._clients.meter.assigned(self._name, ())

@@ -1,0 +1,68 @@
+"""Clients of Kafka are started and stopped so that a cancellation is never lost."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from ownstack_bus.kafka import KafkaSettings
+from ownstack_bus.kafka.clients import Clients
+from ownstack_bus.kafka.starting import begin, started, stop
+from ownstack_bus.port import BusError
+
+CLIENTS = Clients("127.0.0.1:1", KafkaSettings(request_timeout=1))
+
+
+class Swallowing:
+    """A client that is stopped as aiokafka's are: it awaits a task of its own, whose cancellation it expects."""
+
+    def __init__(self) -> None:
+        self.stopping = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.stopped = False
+
+    async def start(self) -> None:
+        """Nothing is to be done."""
+
+    async def stop(self) -> None:
+        self.stopping.set()
+        with suppress(asyncio.CancelledError):
+            await self.go_on.wait()
+        self.stopped = True
+
+
+async def test_who_is_cancelled_while_a_client_is_stopped_is_cancelled() -> None:
+    client = Swallowing()
+
+    async def use() -> None:
+        async with started(CLIENTS, client):  # type: ignore[type-var]
+            pass
+
+    using = asyncio.ensure_future(use())
+    await client.stopping.wait()
+    using.cancel()
+    client.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await using
+    assert client.stopped
+
+
+async def test_a_client_is_stopped_to_its_end_before_the_cancellation_is_passed_on() -> None:
+    client = Swallowing()
+    stopping = asyncio.ensure_future(stop(client))
+    await client.stopping.wait()
+    stopping.cancel()
+    await asyncio.wait({stopping}, timeout=0)
+    assert not stopping.done()
+    client.go_on.set()
+    await asyncio.wait({stopping})
+    assert (stopping.cancelled(), client.stopped) == (True, True)
+
+
+async def test_a_client_that_can_not_be_started_is_stopped() -> None:
+    consumer = CLIENTS.consumer()
+    with pytest.raises(BusError) as refused:
+        await begin(CLIENTS, consumer)
+    assert (refused.value.code, consumer._closed) == ("bus-unavailable", True)
