@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from ownstack_bus.kafka.clients import Clients
 from ownstack_bus.kafka.group import Group
 from ownstack_bus.kafka.owning import Owner, Surroundings
-from ownstack_bus.kafka.starting import stop
+from ownstack_bus.kafka.starting import ended, stop
 from ownstack_bus.kafka.transactions import Transactions
 from ownstack_bus.kafka.watching import Watchdog
 from ownstack_bus.port import BusError
@@ -65,9 +65,7 @@ class Membership(ConsumerRebalanceListener):
     async def _leave(self, parts: Sequence[asyncio.Task[None]]) -> None:
         self._leaving = True
         poll, *others = parts
-        for part in [*others, *self._tasks.values()]:
-            part.cancel()
-        await asyncio.gather(*others, *self._tasks.values(), return_exceptions=True)
+        await ended([*others, *self._tasks.values()])
         await asyncio.gather(*self._dropping, return_exceptions=True)
         await stop(self._consumer)
         poll.cancel()  # in a rebalance it waits for an end that never comes

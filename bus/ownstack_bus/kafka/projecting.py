@@ -14,7 +14,7 @@ from aiokafka.structs import ConsumerRecord
 from ownstack_bus.kafka.clients import Clients
 from ownstack_bus.kafka.errors import translating
 from ownstack_bus.kafka.reading import POLL_MS, Check
-from ownstack_bus.kafka.starting import Waiting, started
+from ownstack_bus.kafka.starting import Waiting, ended, started
 from ownstack_bus.kafka.watching import Watchdog
 from ownstack_bus.port import BusError, Sink
 from ownstack_contracts.topics import TOPICS
@@ -62,8 +62,7 @@ async def _watched(consumer: AIOKafkaConsumer, member: _Member) -> AsyncIterator
     try:
         yield watchdog
     finally:
-        watchdog.cancel()
-        await asyncio.wait({watchdog})
+        await ended({watchdog})
 
 
 class _Member(ConsumerRebalanceListener):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_DELAY_S = 0.1
 LAST_DELAY_S = 5.0
+CANCEL_S = 1.0
 
 C = TypeVar("C", AIOKafkaConsumer, AIOKafkaProducer, AIOKafkaAdminClient)
 
@@ -60,6 +61,18 @@ async def stop(client: Any) -> None:
     except asyncio.CancelledError:
         await asyncio.wait({closing})
         raise
+
+
+async def ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until they have ended: should aiokafka swallow a cancellation, the next one comes soon."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        done, left = await asyncio.wait(left, timeout=CANCEL_S)
+        for task in done:
+            if not task.cancelled():
+                task.exception()  # looked at: it is over
 
 
 async def _why(clients: Clients) -> BaseException | None:

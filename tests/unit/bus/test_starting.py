@@ -9,7 +9,7 @@ import pytest
 
 from ownstack_bus.kafka import KafkaSettings
 from ownstack_bus.kafka.clients import Clients
-from ownstack_bus.kafka.starting import begin, started, stop
+from ownstack_bus.kafka.starting import begin, ended, started, stop
 from ownstack_bus.port import BusError
 
 CLIENTS = Clients("127.0.0.1:1", KafkaSettings(request_timeout=1))
@@ -66,3 +66,24 @@ async def test_a_client_that_can_not_be_started_is_stopped() -> None:
     with pytest.raises(BusError) as refused:
         await begin(CLIENTS, consumer)
     assert (refused.value.code, consumer._closed) == ("bus-unavailable", True)
+
+
+async def test_a_task_is_cancelled_until_it_has_ended() -> None:
+    swallowed = 0
+
+    async def stubborn() -> None:
+        nonlocal swallowed
+        while swallowed < 2:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                swallowed += 1
+
+    async def failing() -> None:
+        raise BusError("bus-closed", "over")
+
+    tasks = [asyncio.create_task(stubborn()), asyncio.create_task(failing())]
+    await asyncio.sleep(0)
+    await ended(tasks)
+    assert (swallowed, [task.done() for task in tasks]) == (2, [True, True])
+    assert isinstance(tasks[1].exception(), BusError)
