@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal
 
-from ownstack_contracts.jobs import JobClosed, JobExpired, StackDeployExpired, StackLookFailed
+from ownstack_contracts.jobs import JobClosed, JobExpired, StackDeployExpired, StackLookFailed, StackLookRequested
 from ownstack_contracts.message import Message
 from ownstack_promoter.change import Change, Ended
 from ownstack_promoter.deployments import end_deployment, rollout_of, skip_those_that_waited
@@ -23,7 +23,18 @@ Changes = dict[str, Change]
 
 def expire(team: Team, moment: Moment) -> list[Message]:
     """The facts that the team's due timers come to; the team is left as it is."""
-    return list(_expire(team, moment))
+    return list(_once(_expire(team, moment)))
+
+
+def _once(facts: Iterator[Message]) -> Iterator[Message]:
+    """It may be time to look again where a deadline that passes at the same moment leaves in doubt what is live."""
+    asked: set[str] = set()
+    for fact in facts:
+        if isinstance(fact, StackLookRequested):
+            if fact.job in asked:
+                continue
+            asked.add(fact.job)
+        yield fact
 
 
 def _expire(team: Team, moment: Moment) -> Iterator[Message]:
