@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError
-from aiokafka.producer.message_accumulator import MessageAccumulator
+from aiokafka.errors import KafkaError
 
 from ownstack_bus.kafka.clients import MAX_RECORD_BYTES, Clients
+from ownstack_bus.kafka.ending import Sent, close, cut_off, looked_at
 from ownstack_bus.kafka.errors import translated
 from ownstack_bus.kafka.starting import begin
 from ownstack_bus.partitioning import partition_of
@@ -22,10 +21,7 @@ logger = logging.getLogger(__name__)
 BATCH_BYTES = 256 * 1024
 """Records of one partition that go out together."""
 
-CLOSING_S = 5.0
-
 Partitions = Callable[[str], Awaitable[int]]
-Sent = asyncio.Future[Any]
 
 
 class Publisher:
@@ -69,17 +65,10 @@ class Publisher:
         """Let what is under way go out, and close the connections."""
         async with self._turn:
             producer, self._producer = self._producer, None
-            if producer is not None:
-                await self._stop(producer)
+            if producer is not None and not await close(producer):
+                servers = self._clients.servers
+                logger.warning("What was being published is given up: Kafka at %s does not answer", servers)
             await asyncio.gather(*self._ending)
-
-    async def _stop(self, producer: AIOKafkaProducer) -> None:
-        stopping = asyncio.ensure_future(producer.stop())
-        done, _ = await asyncio.wait({stopping}, timeout=CLOSING_S)
-        if not done:
-            logger.warning("What was being published is given up: Kafka at %s does not answer", self._clients.servers)
-            await _cut_off(producer)
-        await stopping
 
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -97,7 +86,7 @@ class Publisher:
             partition=partition,
             headers=list(record.headers),
         )
-        future.add_done_callback(_looked_at)
+        future.add_done_callback(looked_at)
         return future
 
     def _drop(self, producer: AIOKafkaProducer | None, error: BaseException) -> None:
@@ -109,7 +98,7 @@ class Publisher:
             return
         self._producer = None
         logger.info("Another producer is needed after %r", error)
-        ending = asyncio.create_task(_cut_off(producer))
+        ending = asyncio.create_task(cut_off(producer))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
 
@@ -140,32 +129,3 @@ def place_of(record: Outgoing, count: int) -> int:
             "unknown-partition", f"{record.topic} has partitions 0 to {count - 1}, and no {record.partition}."
         )
     return record.partition
-
-
-async def _cut_off(producer: AIOKafkaProducer) -> None:
-    """Close it without waiting for what it could not send: with idempotence it would try for ever."""
-    sender = producer._sender.sender_task
-    if sender is not None:
-        sender.cancel()  # it ends after the requests that are under way
-        await asyncio.wait({sender}, timeout=CLOSING_S)
-        sender.cancel()
-        await asyncio.wait({sender})
-    _fail_all(producer._message_accumulator)
-    await producer.stop()
-
-
-def _fail_all(accumulator: MessageAccumulator) -> None:
-    """As its own `fail_all`, which leaves errors for the log where a batch was to be sent once more."""
-    batches = [batch for queue in accumulator._batches.values() for batch in queue]
-    accumulator._pending_batches.update(batches)  # its callbacks remove them from there
-    accumulator._batches.clear()
-    failed = list(accumulator._pending_batches)
-    accumulator.fail_all(KafkaConnectionError("its producer was given up"))
-    for batch in failed:
-        _looked_at(batch._drain_waiter)
-
-
-def _looked_at(future: Sent) -> None:
-    """Nobody may be there any more to look at its error: the caller was told another, or has been cancelled."""
-    if not future.cancelled():
-        future.exception()

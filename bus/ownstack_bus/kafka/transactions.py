@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from ownstack_bus.kafka.clients import Clients
+from ownstack_bus.kafka.ending import close, looked_at
 from ownstack_bus.kafka.publishing import place_of
 from ownstack_bus.port import BusError, Outgoing
 
@@ -37,7 +38,6 @@ BATCH_BYTES = 512 * 1024
 """Records of one partition that go out together."""
 
 STARTING_S = 30.0
-CLOSING_S = 5.0
 TURN = 1_000
 """Others on the event loop get a turn after so many records."""
 
@@ -83,7 +83,7 @@ class Transactions:
         Whatever the task raises, and if it is not awaited to its end: the outcome is unknown.
         """
         self._under_way = asyncio.create_task(self._write(records, offsets))
-        self._under_way.add_done_callback(_looked_at)
+        self._under_way.add_done_callback(looked_at)
         return self._under_way
 
     async def _write(self, records: Sequence[Routed], offsets: Mapping[TopicPartition, int]) -> None:
@@ -118,7 +118,7 @@ class Transactions:
         future: asyncio.Future[Any] = await self._producer.send_batch(
             batch, self._clients.topic(topic), partition=partition
         )
-        future.add_done_callback(_looked_at)
+        future.add_done_callback(looked_at)
         return future
 
     async def drop(self) -> None:
@@ -126,27 +126,13 @@ class Transactions:
         if self._under_way is not None:
             self._under_way.cancel()
         try:
-            async with asyncio.timeout(CLOSING_S):
-                await self._producer.stop()
+            if not await close(self._producer):
+                logger.info("what a transactional producer had not sent is given up")
         except (KafkaError, TimeoutError, OSError, AssertionError) as error:
             logger.info("a transactional producer did not close cleanly: %r", error)
-            await self._cut_off()
-
-    async def _cut_off(self) -> None:
-        """Nothing more is sent: what its sender waits for fails with the connections."""
-        sender = self._producer._sender.sender_task
-        if sender is not None:
-            sender.cancel()
-        await self._producer.client.close()
 
 
 def _append(batch: Any, record: Outgoing) -> bool:
     """Whether there was room for it; in an empty batch there always is."""
     made = batch.append(timestamp=None, key=record.key.encode(), value=record.value, headers=list(record.headers))
     return made is not None
-
-
-def _looked_at(future: asyncio.Future[Any]) -> None:
-    """Its error is the transaction's, which may have failed before anybody awaited this."""
-    if not future.cancelled():
-        future.exception()
