@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from ownstack.answers import Json
@@ -10,6 +11,8 @@ from ownstack.output import fields, moment, span
 from ownstack.progress import LOOKING, REMOVING, STATES, Row, of_jobs, of_rollout
 from ownstack.session import Session
 from ownstack.watching import watch
+
+_TEAM = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class How(NamedTuple):
@@ -142,6 +145,11 @@ def show_rollout(session: Session, rollout: Json) -> None:
             ]
         )
     )
+
+
+def must_name_a_team(name: str) -> None:
+    """Raises a usage Failure unless a team can be called so."""
+    must(_TEAM.fullmatch(name), f"{name!r} is no name for a team.", "Lower case, digits and hyphens, at most 63.")
 
 
 def must(condition: object, message: str, hint: str) -> None:

@@ -22,7 +22,7 @@ from ownstack.exits import Failure
 from ownstack.firststart import Welcome, prepare
 from ownstack.serve import figures
 from ownstack.serve.meters import PrometheusMeter
-from ownstack.serve.running import settle_collector
+from ownstack.serve.running import explained, settle_collector
 from ownstack.supervision import Service, ServiceFailed, Supervisor
 from ownstack_api.app import create_app
 from ownstack_api.main import listen, serve, url_of
@@ -102,7 +102,7 @@ async def run(options: Options, ready: Callable[[Welcome], None], stopping: Call
         try:
             return await _live(rooms, settings, listener, options.data, lambda: ready(welcome), stopping)
         except ServiceFailed as failed:
-            raise _explained(failed) from failed
+            raise explained(failed) from failed
 
 
 async def _live(
@@ -229,13 +229,3 @@ async def _caught_up(rooms: Rooms) -> None:
 async def _behind(rooms: Rooms, partition: int) -> int:
     position = (await rooms.readmodel.positions()).get(partition, 0)
     return await rooms.bus.behind(HISTORY.name, partition, position)
-
-
-def _explained(failed: ServiceFailed) -> Failure:
-    """What a service died of, for people; what nobody expected is logged with its trace."""
-    cause = failed.__cause__
-    if isinstance(cause, BusError):
-        return Failure(cause.code, f"The {failed.name} has stopped: {cause}")
-    log.error("the %s has failed", failed.name, exc_info=cause)
-    hint = "Start it again: nothing that was accepted is lost. The log says more."
-    return Failure(f"{failed.name}-failed", f"The {failed.name} has failed: {cause!r}.", hint=hint)

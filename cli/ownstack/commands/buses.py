@@ -9,13 +9,14 @@ import typer
 
 from ownstack import looping
 from ownstack.exits import Exit, Failure
+from ownstack.missing import module_missing
 from ownstack.sending import must
 from ownstack.session import Session, command
+from ownstack_contracts.topics import DEFAULT_PARTITIONS
 
 if TYPE_CHECKING:
     from ownstack_bus.kafka.topics import Setup
 
-DEFAULT_PARTITIONS = 12
 _KAFKA = "kafka://"
 _EXITS = {"bus-replication": Exit.FAILED}
 """Of errors that are not about reaching the cluster."""
@@ -56,8 +57,7 @@ def _set_up(servers: str, partitions: int, replication: int | None) -> Setup:
         from ownstack_bus.kafka.topics import set_up  # noqa: PLC0415 - as above
         from ownstack_bus.port import BusError  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
-        hint = "Install it: uv tool install 'ownstack[kafka]'"
-        raise Failure("not-installed", f"This needs {error.name}, which is not installed here.", hint=hint) from None
+        raise module_missing(error, "kafka") from None
 
     with checked():
         settings = KafkaSettings()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -15,13 +14,12 @@ import typer
 
 from ownstack import uplog
 from ownstack.exits import Exit, Failure, Silent
-from ownstack.sending import must
+from ownstack.sending import must, must_name_a_team
 from ownstack.session import Session, command
 
 if TYPE_CHECKING:
     from ownstack.firststart import Welcome
 
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 Data = Annotated[
@@ -51,7 +49,7 @@ def up(
     log_json: LogJson = False,
 ) -> None:
     """Run every service in one process, on one SQLite file, until Ctrl-C."""
-    must(_NAME.fullmatch(team), f"{team!r} is no name for a team.", "Lower case, digits and hyphens, at most 63.")
+    must_name_a_team(team)
     uplog.set_up(json=log_json)
     house = _house()
     options = house.Options((data or default_data()).absolute(), host, port, team)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from ownstack import looping
-from ownstack.exits import Failure
+from ownstack.missing import module_missing
 from ownstack.session import Session, command
 
 
@@ -22,8 +22,7 @@ def rebuild(session: Session) -> None:
         from ownstack.serve.process import checked  # noqa: PLC0415 - only here is it needed
         from ownstack.serve.rebuilding import rebuilt  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
-        hint = "Install it: uv tool install 'ownstack[projections,kafka,postgres]'"
-        raise Failure("not-installed", f"This needs {error.name}, which is not installed here.", hint=hint) from None
+        raise module_missing(error, "projections,kafka,postgres") from None
     with checked():
         done = looping.run(rebuilt())
     session.output.say(f"{done.facts} facts in {done.seconds:.1f} s; what is asked from now on is answered from them.")

@@ -10,7 +10,8 @@ import typer
 from typer.core import TyperCommand
 
 from ownstack import looping
-from ownstack.exits import Exit, Failure, Silent
+from ownstack.exits import Exit, Silent
+from ownstack.missing import service_missing
 from ownstack.session import Session, command
 
 if TYPE_CHECKING:
@@ -58,10 +59,7 @@ def settings_of(service: str) -> list[type[BaseSettings]]:
         from ownstack.serve.settings import DatabaseSettings, ProcessSettings  # noqa: PLC0415 - late
         from ownstack_bus.kafka.settings import KafkaSettings  # noqa: PLC0415 - late
     except ModuleNotFoundError as error:
-        hint = f"Install it: uv tool install 'ownstack[{service},kafka,postgres]'"
-        raise Failure(
-            "not-installed", f"The {service} is not installed here ({error.name} is missing).", hint=hint
-        ) from None
+        raise service_missing(error, service) from None
     shared = [ProcessSettings, KafkaSettings]
     if service in {"api", "projections"}:
         shared.insert(1, DatabaseSettings)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import typer
 
 from ownstack import looping
 from ownstack.exits import Exit, Failure
-from ownstack.sending import must
+from ownstack.missing import module_missing
+from ownstack.sending import must_name_a_team
 from ownstack.session import Session, command
-
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 Name = Annotated[str, typer.Argument(metavar="TEAM", help="Its name.")]
 NewToken = Annotated[
@@ -29,13 +27,12 @@ def group() -> typer.Typer:
 
 def create(session: Session, team: Name, new_token: NewToken = False) -> None:
     """Make a team, and print its first token, this once. Needs OWNSTACK_BUS and OWNSTACK_DATABASE."""
-    must(_NAME.fullmatch(team), f"{team!r} is no name for a team.", "Lower case, digits and hyphens, at most 63.")
+    must_name_a_team(team)
     try:
         from ownstack.serve.founding import found  # noqa: PLC0415 - only here is it needed
         from ownstack.serve.process import checked  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
-        hint = "Install it: uv tool install 'ownstack[api,kafka,postgres]'"
-        raise Failure("not-installed", f"This needs {error.name}, which is not installed here.", hint=hint) from None
+        raise module_missing(error, "api,kafka,postgres") from None
     with checked():
         secret = looping.run(found(team, new_token=new_token))
     if secret is None:

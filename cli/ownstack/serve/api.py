@@ -19,9 +19,9 @@ from ownstack_api.settings import Settings
 from ownstack_vault import Vault, VaultUnusable, open_vault
 
 
-async def run() -> bool:
+async def run(process: ProcessSettings) -> bool:
     """Run until a signal, then finish the requests under way. Raises Failure."""
-    process, settings = ProcessSettings(), Settings()  # type: ignore[call-arg] # the environment gives the rest
+    settings = Settings()
     readmodel = await readmodel_of(process)
     try:
         vault = await vault_of(process)

@@ -12,9 +12,9 @@ from ownstack_deployer.main import GROUP, Deployer
 from ownstack_deployer.settings import Settings
 
 
-async def run() -> bool:
+async def run(process: ProcessSettings) -> bool:
     """Run until a signal, then finish what has begun. Raises Failure."""
-    process, settings = ProcessSettings(), Settings()  # type: ignore[call-arg] # the environment gives the rest
+    settings = Settings()
     meter = PrometheusMeter()
     bus = await bus_of(process, meter)
     try:

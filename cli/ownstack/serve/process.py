@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings
 
 from ownstack import uplog
 from ownstack.exits import Exit, Failure
+from ownstack.missing import service_missing
 from ownstack.serve.settings import ProcessSettings
 
 log = logging.getLogger(__name__)
@@ -36,11 +37,9 @@ async def _run(service: str) -> bool:
             settings = ProcessSettings()  # type: ignore[call-arg] # the environment gives the rest
             uplog.set_up(json=settings.log_format == "json", level=uplog.LEVELS[settings.log_level])
             module: Any = import_module(f"ownstack.serve.{service}")
-            ended: bool = await module.run()
+            ended: bool = await module.run(settings)
     except ModuleNotFoundError as error:
-        hint = f"Install it: uv tool install 'ownstack[{service},kafka,postgres]'"
-        message = f"The {service} is not installed here ({error.name} is missing)."
-        raise Failure("not-installed", message, hint=hint) from None
+        raise service_missing(error, service) from None
     return ended
 
 

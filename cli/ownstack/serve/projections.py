@@ -17,9 +17,9 @@ from ownstack_projections.main import GROUP, Projections, Settings
 from ownstack_readmodel import ReadModel
 
 
-async def run() -> bool:
+async def run(process: ProcessSettings) -> bool:
     """Run until a signal. Raises Failure."""
-    process, settings = ProcessSettings(), Settings()  # type: ignore[call-arg] # the environment gives the rest
+    settings = Settings()
     meter = PrometheusMeter()
     readmodel = await readmodel_of(process)
     try:

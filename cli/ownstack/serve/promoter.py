@@ -11,9 +11,9 @@ from ownstack.supervision import Service
 from ownstack_promoter.main import SERVICE, Promoter, Settings
 
 
-async def run() -> bool:
+async def run(process: ProcessSettings) -> bool:
     """Run until a signal. Raises Failure."""
-    process, settings = ProcessSettings(), Settings()  # type: ignore[call-arg] # the environment gives the rest
+    settings = Settings()
     meter = PrometheusMeter()
     bus = await bus_of(process, meter)
     try:
