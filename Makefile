@@ -28,7 +28,7 @@ $(READY): uv.lock pyproject.toml
 demo: $(READY) ## the story of the README: staging, production on three stacks, a failure, a retry
 	@$(RUN) ownstack demo
 
-test: $(READY) ## all tests
+test: $(READY) ## all tests but those of the next four targets
 	@$(RUN) pytest
 
 check: $(READY) ## lint, form, boundaries, types, generated files fresh
@@ -48,11 +48,11 @@ extras: $(READY) ## build the wheel; install each extra alone and import its mai
 bench: $(READY) ## measure, on both buses or on BUS=embedded|kafka; beside FLOOR=program, if given
 	@OWNSTACK_BENCH_BUS="$(BUS)" OWNSTACK_BENCH_FLOOR="$(FLOOR)" PYTHONPATH=. $(RUN) python -m tests.bench.bench
 
-faults: $(READY) ## the tests that kill, KILLS=50 times each
-	@OWNSTACK_KILLS=$(KILLS) $(RUN) pytest --timeout=3600 tests/faults
+faults: $(READY) ## on one machine: a bus that is killed and damaged, a house that is killed KILLS=50 times
+	@OWNSTACK_KILLS=$(KILLS) $(RUN) pytest -s --timeout=3600 tests/faults/bus tests/faults/up
 
 faults-kafka: $(READY) ## on Kafka and PostgreSQL: MINUTES=10 of kills, 20 stops, brokers that go
-	@OWNSTACK_FAULTS=1 OWNSTACK_FAULT_MINUTES=$(MINUTES) $(RUN) pytest -s tests/faults/kafka
+	@OWNSTACK_FAULT_MINUTES=$(MINUTES) $(RUN) pytest -s tests/faults/kafka
 
 containers: $(READY) ## the images, docker-compose.yml and testcontainers, on a Docker engine of its own (root, Debian)
 	@$(RUN) pytest --timeout=1200 tests/containers

@@ -16,6 +16,8 @@ import struct
 import sys
 import time
 
+from tests.faults.seeds import follow
+
 from ownstack_bus.embedded import EmbeddedBus
 from ownstack_bus.port import Outgoing
 from ownstack_contracts.topics import HISTORY
@@ -64,6 +66,7 @@ def one_life(path: str, child: int) -> int:
 
 
 def main() -> None:
+    follow()
     path, children = sys.argv[1], int(sys.argv[2])
     print(json.dumps([one_life(path, child) for child in range(children)]))
 

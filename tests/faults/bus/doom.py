@@ -10,6 +10,8 @@ import sys
 import threading
 from pathlib import Path
 
+from tests.faults.seeds import for_a_child
+
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 60.0
 
@@ -35,7 +37,12 @@ def python(script: str) -> list[str]:
 async def killed(script: str, *arguments: object) -> list[str]:
     """Run a service of this folder until it was killed. What it had said, in whole lines."""
     process = await asyncio.create_subprocess_exec(
-        *python(script), *map(str, arguments), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT
+        *python(script),
+        *map(str, arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+        env=for_a_child(),
     )
     async with asyncio.timeout(PATIENCE_S):
         said, complaint = await process.communicate()

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 
 from tests.faults.bus.doom import Doom
+from tests.faults.seeds import follow
 
 from ownstack_bus.connect import open_bus
 from ownstack_bus.port import Bus, Outgoing, Record, Restored
@@ -54,6 +55,7 @@ async def count_written(bus: Bus, partition: int, doom: Doom) -> None:
 
 
 async def main() -> None:
+    follow()
     doom, doom_of_written = Doom(int(sys.argv[2])), Doom(int(sys.argv[3]))
     bus = await open_bus(sys.argv[1])
     async with asyncio.TaskGroup() as group:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.contract.bus.parts import Seen
 from tests.faults.bus.doom import Doom
+from tests.faults.seeds import follow
 
 from ownstack_bus.connect import open_bus
 from ownstack_bus.port import Record
@@ -48,6 +49,7 @@ class Table:
 
 
 async def main() -> None:
+    follow()
     bus = await open_bus(sys.argv[1])
     await bus.project(HISTORY.name, "readmodel", Table(sys.argv[2], Doom(int(sys.argv[3]))))
 

@@ -12,6 +12,7 @@ from tests.contract.bus.parts import Seen, everything, running, until, values
 from tests.faults.bus.doom import ROOT, Doom, killed, python
 from tests.faults.bus.process_under_fire import OUTPUTS, Five
 from tests.faults.bus.project_under_fire import Table
+from tests.faults.seeds import for_a_child
 
 from ownstack_bus.connect import open_bus
 from ownstack_bus.embedded import EmbeddedBus
@@ -156,7 +157,7 @@ async def appended(path: Path, children: int) -> list[int]:
     """How many records each child was told to be durable."""
     command = [*python("append_under_fire"), str(path), str(children)]
     process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT, env=for_a_child()
     )
     said, complaint = await process.communicate()
     assert process.returncode == 0, complaint.decode()

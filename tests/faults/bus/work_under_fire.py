@@ -11,6 +11,7 @@ import random
 import sys
 
 from tests.faults.bus.doom import Doom
+from tests.faults.seeds import follow
 
 from ownstack_bus.connect import open_bus
 from ownstack_bus.port import Inbox
@@ -18,6 +19,7 @@ from ownstack_contracts.topics import DEPLOYS
 
 
 async def main() -> None:
+    follow()
     doom = Doom(int(sys.argv[2]))
 
     async def actor(inbox: Inbox) -> None:

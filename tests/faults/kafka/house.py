@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import secrets
 import shutil
 import sys
 import time
@@ -39,13 +37,6 @@ TENDING = 0.25
 """Seconds between two looks at whether somebody has ended."""
 SHOWN = 30
 """So many violations are shown."""
-
-
-def new_seed() -> int:
-    """From OWNSTACK_SEED, or by chance; said at once, and it names what is kept if something is wrong."""
-    seed = int(os.environ.get("OWNSTACK_SEED") or secrets.randbelow(1_000_000))
-    print(f"\nseed {seed} (again: OWNSTACK_SEED={seed})", flush=True)
-    return seed
 
 
 @dataclass(slots=True)
@@ -166,13 +157,12 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    folder: Path, servers: str | None = None, env: Mapping[str, str] | None = None
+    folder: Path, seed: int, servers: str | None = None, env: Mapping[str, str] | None = None
 ) -> AsyncIterator[House]:
     """All services running, all teams set up, on topics and a database of their own.
 
-    servers: the brokers; None: those of this run. env: what the services are told beside where things are.
+    seed: decides all that is left to chance here. servers: the brokers; None: those of this run. env: what the services are told beside where things are.
     """
-    seed = new_seed()
     where = servers if servers is not None else await asyncio.to_thread(kafka)
     async with AsyncExitStack() as stack:
         settings = await stack.enter_async_context(new_topics(where))

@@ -40,10 +40,10 @@ async def brokers(tmp_path: Path) -> AsyncIterator[Cluster]:
 
 
 @pytest.mark.timeout(2 * STOPS * (AWAY[1] + CAUGHT_UP) + 600)
-async def test_a_broker_that_goes_takes_nothing_with_it(brokers: Cluster, tmp_path: Path) -> None:
+async def test_a_broker_that_goes_takes_nothing_with_it(seed: int, brokers: Cluster, tmp_path: Path) -> None:
     folder = tmp_path / "house"
     folder.mkdir()
-    async with open_house(folder, brokers.servers) as house:
+    async with open_house(folder, seed, brokers.servers) as house:
         await _caught_up(house, brokers)
         async with speaking(house):
             for ending in _endings(house):

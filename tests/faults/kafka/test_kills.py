@@ -17,8 +17,8 @@ PAUSE = (2.0, 8.0)
 
 
 @pytest.mark.timeout(MINUTES * 60 + 600)
-async def test_nothing_is_lost_or_done_twice_while_anybody_is_killed(tmp_path: Path) -> None:
-    async with open_house(tmp_path) as house:
+async def test_nothing_is_lost_or_done_twice_while_anybody_is_killed(seed: int, tmp_path: Path) -> None:
+    async with open_house(tmp_path, seed) as house:
         async with speaking(house):
             end = time.monotonic() + MINUTES * 60
             while time.monotonic() < end:

@@ -28,9 +28,9 @@ SETTINGS = {
 
 
 @pytest.mark.timeout(STOPS * (LONGER[1] + BETWEEN[1]) + 600)
-async def test_who_comes_back_after_its_session_and_leases_does_no_harm(tmp_path: Path) -> None:
+async def test_who_comes_back_after_its_session_and_leases_does_no_harm(seed: int, tmp_path: Path) -> None:
     own_locks = {"OWNSTACK_DEPLOYER_STATE": str(tmp_path / "locks-{name}")}
-    async with open_house(tmp_path, env=SETTINGS | own_locks) as house:
+    async with open_house(tmp_path, seed, env=SETTINGS | own_locks) as house:
         async with speaking(house):
             for _ in range(STOPS):
                 await _stand_still(house)

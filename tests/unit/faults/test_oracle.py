@@ -1,4 +1,4 @@
-"""The judge of the fault tests: what must not happen is seen when it does. (Quick; runs with all other tests.)"""
+"""The judge of the fault tests: what must not happen is seen when it does."""
 
 from __future__ import annotations
 
