@@ -12,6 +12,7 @@ from ownstack_api.auth import Authentication
 from ownstack_api.limits import BodyLimit
 from ownstack_api.meters import Counted
 from ownstack_api.parts import Parts
+from ownstack_api.refusals import Refusals
 from ownstack_api.routes import (
     apps,
     commands,
@@ -55,15 +56,16 @@ ROUTES = [
 
 def create_app(parts: Parts) -> FastAPI:
     """The API over these parts. It owns none of them: whoever opened them closes them."""
+    database = Refusals("the database")
     middleware = [
         Middleware(Traced),
         Middleware(Counted, meters=parts.meters),
-        Middleware(Authentication, vault=parts.vault),
+        Middleware(Authentication, vault=parts.vault, refusals=database),
         Middleware(BodyLimit, limit=parts.settings.max_body_bytes),
     ]
     app = _bare(middleware)
     app.state.parts = parts
-    handlers.install(app)
+    handlers.install(app, database)
     return app
 
 

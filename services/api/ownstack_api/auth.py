@@ -10,7 +10,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ownstack_api.handlers import DATABASE_AWAY, database_away
 from ownstack_api.problems import Problem, respond
+from ownstack_api.refusals import Refusals
 from ownstack_contracts.tracing import WORK
 from ownstack_vault import Token, Vault
 
@@ -30,9 +32,11 @@ class Who:
 class Authentication:
     """Middleware: below `/api/v1` nothing happens without a valid token, not even a 404."""
 
-    def __init__(self, app: ASGIApp, vault: Vault) -> None:
+    def __init__(self, app: ASGIApp, vault: Vault, refusals: Refusals) -> None:
+        """refusals: of the database. The handlers of errors are further in, and see none that comes from here."""
         self._app = app
         self._vault = vault
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
@@ -50,10 +54,16 @@ class Authentication:
         scheme, _, secret = given[0].partition(" ") if len(given) == 1 else ("", "", "")
         if scheme.lower() != "bearer" or not secret.strip():
             raise _unauthorized("token-missing", "This needs a token: `Authorization: Bearer own_…`.")
-        token = await run_in_threadpool(self._vault.find, secret.strip())
+        token = await self._find(secret.strip())
         if token is None:
             raise _unauthorized("token-unknown", "This token is not known here, or was revoked.", "invalid_token")
         return _who(token)
+
+    async def _find(self, secret: str) -> Token | None:
+        try:
+            return await run_in_threadpool(self._vault.find, secret)
+        except DATABASE_AWAY as error:
+            raise database_away(self._refusals, error) from error
 
 
 def _who(token: Token) -> Who:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
@@ -17,17 +19,24 @@ from ownstack_api.refusals import Refusals
 from ownstack_bus.port import BusError
 from ownstack_readmodel import CursorInvalid
 
+log = logging.getLogger(__name__)
+
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
-def install(app: FastAPI) -> None:
-    """Put the handlers of all errors into `app`."""
+DATABASE_AWAY = (DBAPIError, PoolExhausted)
+"""What is raised when the database refuses, or no connection to it is to be had."""
+
+
+def install(app: FastAPI, database: Refusals) -> None:
+    """Put the handlers of all errors into `app`. database: where its refusals are noted."""
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(BusError, _bus(Refusals("the bus")))
     app.add_exception_handler(CursorInvalid, _cursor)
-    app.add_exception_handler(DBAPIError, _database(Refusals("the database")))
+    for away in DATABASE_AWAY:
+        app.add_exception_handler(away, _database(database))
     app.add_exception_handler(Exception, _internal)
 
 
@@ -61,11 +70,16 @@ def _bus(refusals: Refusals) -> Handler:
 
 def _database(refusals: Refusals) -> Handler:
     async def handle(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, DBAPIError)
-        refusals.note(getattr(error.orig, "sqlite_errorname", type(error.orig).__name__), error)
-        return respond(_unavailable("database-unavailable", "The database does not answer at the moment."))
+        return respond(database_away(refusals, error))
 
     return handle
+
+
+def database_away(refusals: Refusals, error: Exception) -> Problem:
+    """The database refused with `error`, one of DATABASE_AWAY: note it; the problem says that it passes."""
+    cause = getattr(error, "orig", error)
+    refusals.note(getattr(cause, "sqlite_errorname", type(cause).__name__), error)
+    return _unavailable("database-unavailable", "The database does not answer at the moment.")
 
 
 def _unavailable(code: str, detail: str) -> Problem:
@@ -78,8 +92,10 @@ async def _cursor(_request: Request, error: Exception) -> Response:
     return respond(Problem(422, error.code, str(error)))
 
 
-async def _internal(_request: Request, _error: Exception) -> Response:
-    """The server logs the error with its trace; the caller learns only that it was ours."""
+async def _internal(request: Request, error: Exception) -> Response:
+    """Logged here, whatever the server logs; the caller learns only that it was ours."""
+    where = getattr(request.scope.get("route"), "path", "(no route)")
+    log.error("%s %s failed: %s", request.method, where, type(error).__name__, exc_info=error)
     return respond(
         Problem(500, "internal-error", "Something is wrong on our side; it has been logged.", hint="Try again.")
     )

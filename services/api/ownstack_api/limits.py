@@ -16,12 +16,18 @@ DRAINED = 16
 out. One who is further off may lose the answer with the connection."""
 
 
-class BodyLimit:
-    """Middleware: reads the body before anyone else does, and answers 413 when it is larger than `limit` bytes."""
+PATIENCE_S = 30.0
+"""A body has so long to come."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+
+class BodyLimit:
+    """Middleware: reads the body before anyone else does. Answers 413 when it is larger than `limit` bytes, and 408
+    when it has not come after `patience` seconds."""
+
+    def __init__(self, app: ASGIApp, limit: int, patience: float = PATIENCE_S) -> None:
         self._app = app
         self._limit = limit
+        self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As ASGI has it."""
@@ -29,12 +35,21 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         try:
-            body = await self._read(_declared(scope), receive)
+            body = await self._read_in_time(_declared(scope), receive)
         except Problem as problem:
             await respond(problem)(scope, receive, send)
             return
         if body is not None:
             await self._app(scope, _replay(body, receive), send)
+
+    async def _read_in_time(self, declared: int, receive: Receive) -> bytes | None:
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._read(declared, receive)
+        except TimeoutError:
+            detail = f"The body has not come within {self._patience:g} s, which is as long as we wait."
+            hint = "Send it again, at once."
+            raise Problem(408, "request-timeout", detail, hint=hint, headers={"Connection": "close"}) from None
 
     async def _read(self, declared: int, receive: Receive) -> bytes | None:
         """The body; None if the caller has gone. Keeps no more than the limit in memory."""

@@ -20,6 +20,7 @@ _REASONS = {
     401: "No token, or none that is valid.",
     404: "There is no such thing in this team.",
     405: "This path has no such method.",
+    408: "The body did not come in time.",
     409: "It was refused: why, and what to do.",
     413: "The body is too large.",
     415: "The body is not `application/json`.",
@@ -75,7 +76,7 @@ def _complete(path: str, operation: Document) -> None:
         operation["security"] = [{"token": []}]
         statuses.add(401)
     if "requestBody" in operation:
-        statuses |= {400, 413, 415}
+        statuses |= {400, 408, 413, 415}
     responses = operation["responses"]
     if "422" in responses:
         statuses.add(422)

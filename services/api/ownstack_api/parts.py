@@ -10,6 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 
+from ownstack_api.lags import Lags
 from ownstack_api.limits import Streams
 from ownstack_api.meters import Meters
 from ownstack_api.recent import Recent
@@ -37,6 +38,7 @@ class Parts:
     settings: Settings = field(default_factory=Settings)
     clock: Callable[[], int] = now_ms
     recent: Recent = field(default_factory=Recent)
+    lags: Lags = field(default_factory=Lags)
     streams: Streams = field(default_factory=Streams)
     meters: Meters = field(default_factory=Meters)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

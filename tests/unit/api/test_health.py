@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
+import httpx
 import pytest
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from tests.unit.api.house import House, opened, problem_of
 
-from ownstack_api.routes import health
+from ownstack_api import lags
 from ownstack_bus.port import BusError
-from ownstack_vault import Vault
+from ownstack_vault import Token, Vault
 
 
 async def test_the_process_is_up_whatever_is_the_matter_next_door(house: House) -> None:
@@ -19,7 +22,8 @@ async def test_the_process_is_up_whatever_is_the_matter_next_door(house: House) 
     assert (await house.anonymous.get("/healthz")).json() == {"status": "ok"}
 
 
-async def test_it_is_ready_when_the_read_model_is_not_far_behind(house: House) -> None:
+async def test_it_is_ready_when_the_read_model_is_not_far_behind(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lags, "KEPT_S", 0)
     house.bus.ends, house.readmodel.at = {0: 6_000, 1: 5_000}, {0: 1_000}
     assert (await house.anonymous.get("/readyz")).status_code == 200
 
@@ -59,7 +63,11 @@ async def test_the_figures_are_written_as_prometheus_reads_them(house: House) ->
 
 @pytest.mark.parametrize(
     ("bus", "readmodel"),
-    [(BusError("bus-unavailable", "away"), None), (None, OperationalError("SELECT", {}, Exception("away")))],
+    [
+        (BusError("bus-unavailable", "away"), None),
+        (None, OperationalError("SELECT", {}, Exception("away"))),
+        (None, PoolExhausted("QueuePool limit")),
+    ],
 )
 async def test_the_figures_are_there_while_what_the_lag_is_asked_of_is_away(
     house: House, bus: Exception | None, readmodel: Exception | None
@@ -82,7 +90,7 @@ async def test_the_figures_do_not_wait_for_a_bus_that_says_nothing(
         return await asyncio.get_running_loop().create_future()
 
     monkeypatch.setattr(house.bus, "end", never)
-    monkeypatch.setattr(health, "READY_TIMEOUT", 0.01)
+    monkeypatch.setattr(lags, "PATIENCE_S", 0.01)
 
     assert "ownstack_api_lag_known 0.0" in (await house.anonymous.get("/metrics")).text.splitlines()
     response = await house.anonymous.get("/readyz")
@@ -102,9 +110,46 @@ async def test_there_are_no_pages_that_load_scripts_from_elsewhere(house: House,
     assert problem_of(await house.anonymous.get(path)) == (404, "path-unknown")
 
 
-async def test_a_database_that_does_not_answer_is_said_to_pass(house: House) -> None:
-    house.readmodel.failure = OperationalError("SELECT secret", {}, Exception("disk I/O error in /srv/house.db"))
-    response = await house.client.get("/api/v1/apps/shop")
+AWAY = [
+    OperationalError("SELECT secret", {}, Exception("disk I/O error in /srv/house.db")),
+    PoolExhausted("QueuePool limit of size 5 overflow 10 reached in /srv, secret"),
+]
+
+
+@pytest.mark.parametrize("failure", AWAY)
+async def test_a_database_that_does_not_answer_is_said_to_pass(house: House, failure: Exception) -> None:
+    house.readmodel.failure = failure
+    says_that_it_passes(await house.client.get("/api/v1/apps/shop"))
+
+
+@pytest.mark.parametrize("failure", AWAY)
+async def test_a_database_that_does_not_answer_who_calls_is_said_to_pass(
+    house: House, failure: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault_fails(house, failure, monkeypatch)
+    says_that_it_passes(await house.client.get("/api/v1/apps/shop"))
+    assert (await house.client.get("/healthz")).status_code == 200
+
+
+async def test_a_database_that_refuses_here_and_there_makes_one_trace(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    house.readmodel.failure = AWAY[0]
+    says_that_it_passes(await house.client.get("/api/v1/apps/shop"))
+    vault_fails(house, AWAY[0], monkeypatch)
+    says_that_it_passes(await house.client.get("/api/v1/apps/shop"))
+    assert caplog.messages == ["the database refused: Exception"]
+
+
+def vault_fails(house: House, failure: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(_secret: str) -> Token | None:
+        raise failure
+
+    monkeypatch.setattr(house.vault, "find", find)
+
+
+def says_that_it_passes(response: httpx.Response) -> None:
     assert problem_of(response) == (503, "database-unavailable")
     assert response.headers["retry-after"] == "1"
     assert "secret" not in response.text

@@ -71,3 +71,26 @@ async def test_many_refused_requests_make_one_trace(house: House, caplog: pytest
     for number in range(5):
         assert (await house.client.delete(f"/api/v1/apps/shop-{number}")).status_code == 503
     assert traces(caplog) == [True]
+
+
+async def test_an_error_of_ours_is_told_with_its_trace_and_another_too(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    for failure in (RuntimeError("this"), KeyError("that")):
+        house.readmodel.failure = failure
+        assert (await house.client.get("/api/v1/apps/shop")).status_code == 500
+    assert caplog.messages == [
+        "GET /api/v1/apps/{app} failed: RuntimeError",
+        "GET /api/v1/apps/{app} failed: KeyError",
+    ]
+    assert traces(caplog) == [True, True]
+
+
+async def test_an_error_of_ours_before_any_route_is_told_without_the_path_that_was_sent(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    monkeypatch.setattr(house.vault, "find", None)
+    assert (await house.client.get("/api/v1/apps/shop")).status_code == 500
+    assert caplog.messages == ["GET (no route) failed: TypeError"]
