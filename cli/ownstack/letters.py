@@ -74,7 +74,10 @@ def _unknown(name: str) -> Failure:
 
 
 def _on(url: str, ask: Callable[[Bus], Awaitable[T]]) -> T:
-    """What `ask` returns of the bus at `url`, which is closed after. Raises Failure instead of BusError."""
+    """What `ask` returns of the bus at `url`, which is closed after. Raises Failure instead of BusError, and for
+    settings that are wrong."""
+    from pydantic import ValidationError  # noqa: PLC0415 - late
+
     from ownstack_bus.connect import open_bus  # noqa: PLC0415 - late
     from ownstack_bus.port import BusError  # noqa: PLC0415 - late
 
@@ -90,6 +93,10 @@ def _on(url: str, ask: Callable[[Bus], Awaitable[T]]) -> T:
         return looping.run(asked())
     except BusError as error:
         raise Failure(error.code, str(error), exit_code=Exit.UNAVAILABLE) from None
+    except ValidationError as error:
+        from ownstack.serve.process import wrong_settings  # noqa: PLC0415 - whoever has such settings has it
+
+        raise wrong_settings(error) from None
 
 
 def _check_exists(url: str) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import URL, Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
+from ownstack_readmodel.addresses import SCHEMES, parsed, told
 from ownstack_readmodel.changes import Channel, LocalChanges
 from ownstack_readmodel.errors import DatabaseUnusable
 from ownstack_readmodel.model import WRITES, ReadModel
-from ownstack_readmodel.postgres import SCHEMES, postgres_engine
+from ownstack_readmodel.postgres import postgres_engine
 from ownstack_readmodel.sqlite import sqlite_engine
 from ownstack_readmodel.unreachable import explained
 
@@ -31,8 +32,8 @@ def open_readmodel(url: str, write_lock: AbstractContextManager[object] | None =
     file can't be opened.
     """
     lock = write_lock or nullcontext()
-    parsed = _parsed(url)
-    engine = _engine(parsed)
+    address = parsed(url)
+    engine = _engine(address)
     try:
         with lock, engine.connect() as plain:
             connection = plain.execution_options(**{WRITES: True})
@@ -40,27 +41,13 @@ def open_readmodel(url: str, write_lock: AbstractContextManager[object] | None =
                 _upgrade(connection)
     except CommandError as error:
         engine.dispose()
-        raise _newer(parsed, error) from error
+        raise _newer(address, error) from error
     except DBAPIError as error:
         engine.dispose()
         if engine.dialect.name == "sqlite":
             raise
-        raise explained(parsed, error) from error
+        raise explained(address, error) from error
     return ReadModel(engine, lock, _changes(engine))
-
-
-def _parsed(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        parsed = None
-    if parsed is None or not (parsed.drivername in SCHEMES or parsed.get_backend_name() == "sqlite"):
-        raise DatabaseUnusable(
-            "database-url",
-            "The address of the database is not one that is understood here.",
-            "Write sqlite:////path/to/file.db or postgresql://user:password@host:5432/name.",
-        )
-    return parsed
 
 
 def _engine(url: URL) -> Engine:
@@ -78,6 +65,7 @@ def _changes(engine: Engine) -> Channel:
 
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL lock_timeout = 0")  # whoever migrates may take long, and all wait
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
     config = Config()
     scripts = str(Path(__file__).parent / "migrations")
@@ -89,6 +77,6 @@ def _upgrade(connection: Connection) -> None:
 def _newer(url: URL, error: CommandError) -> DatabaseUnusable:
     return DatabaseUnusable(
         "database-newer",
-        f"The read model at {url.render_as_string(hide_password=True)} is not of this release ({error}).",
+        f"The read model at {told(url)} is not of this release ({error}).",
         "Run the release that made it, or a newer one.",
     )

@@ -18,7 +18,7 @@ CACHE_KIB = 12 * 1024
 
 def sqlite_engine(url: URL) -> Engine:
     """An engine whose connections read beside a writer."""
-    engine = create_engine(url, pool_size=READERS + 2, max_overflow=2)
+    engine = create_engine(url, pool_size=READERS + 2, max_overflow=2, hide_parameters=True)
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine

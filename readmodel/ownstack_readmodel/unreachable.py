@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
+from ownstack_readmodel.addresses import told
 from ownstack_readmodel.errors import DatabaseUnusable
 from ownstack_readmodel.failures import passes
 
@@ -19,7 +20,7 @@ def explained(url: URL, error: DBAPIError) -> DatabaseUnusable:
 
     The driver hands down no SQL state of a connection that was refused, only the server's words.
     """
-    where = url.render_as_string(hide_password=True)
+    where = told(url)
     said = " ".join(str(error.orig).split())
     state = getattr(error.orig, "sqlstate", None)
     if state is None:

@@ -8,20 +8,21 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from ownstack_vault.errors import VaultUnusable, explained
+from ownstack_vault.addresses import SCHEMES, parsed, told
+from ownstack_vault.errors import VaultUnusable
 from ownstack_vault.tokens import Vault
+from ownstack_vault.unreachable import explained
 
 VERSION_TABLE = "vault_alembic_version"
 BUSY_TIMEOUT_MS = 10_000
 MIGRATION_LOCK = 7_061_011
 """Of PostgreSQL's advisory locks the one of whoever migrates: processes that start at once take turns."""
 
-SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 SET_UP = {
     "connect_timeout": 10,
     "keepalives_idle": 10,
@@ -44,45 +45,30 @@ def open_vault(url: str, write_lock: AbstractContextManager[object] | None = Non
     can't be opened.
     """
     lock = write_lock or nullcontext()
-    parsed = _parsed(url)
-    engine = _engine(parsed)
+    address = parsed(url)
+    engine = _engine(address)
     try:
         with lock, engine.begin() as connection:
             _upgrade(connection)
     except CommandError as error:
         engine.dispose()
-        where = parsed.render_as_string(hide_password=True)
         raise VaultUnusable(
             "database-newer",
-            f"The vault at {where} is not of this release ({error}).",
+            f"The vault at {told(address)} is not of this release ({error}).",
             "Run the release that made it, or a newer one.",
         ) from error
     except DBAPIError as error:
         engine.dispose()
         if engine.dialect.name == "sqlite":
             raise
-        raise explained(parsed, error) from error
+        raise explained(address, error) from error
     return Vault(engine, lock)
-
-
-def _parsed(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        parsed = None
-    if parsed is None or not (parsed.drivername in SCHEMES or parsed.get_backend_name() == "sqlite"):
-        raise VaultUnusable(
-            "database-url",
-            "The address of the database is not one that is understood here.",
-            "Write sqlite:////path/to/file.db or postgresql://user:password@host:5432/name.",
-        )
-    return parsed
 
 
 def _engine(url: URL) -> Engine:
     if url.drivername in SCHEMES:
         return _postgres_engine(url)
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     return engine
 
@@ -93,7 +79,11 @@ def _postgres_engine(url: URL) -> Engine:
     arguments["options"] = f"{given if isinstance(given, str) else ' '.join(given)} {OPTIONS}".strip()
     try:
         return create_engine(
-            url.set(drivername="postgresql+psycopg"), connect_args=arguments, pool_pre_ping=True, max_overflow=5
+            url.set(drivername="postgresql+psycopg"),
+            connect_args=arguments,
+            pool_pre_ping=True,
+            max_overflow=5,
+            hide_parameters=True,
         )
     except ModuleNotFoundError as error:
         raise VaultUnusable(

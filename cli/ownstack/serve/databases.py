@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError
 
 from ownstack.exits import Exit, Failure
 from ownstack.serve.opening import patiently
 from ownstack.serve.settings import DatabaseSettings, ProcessSettings
 from ownstack_readmodel import DatabaseUnusable, ReadModel, open_readmodel
+from ownstack_readmodel.addresses import parsed
 
 T = TypeVar("T")
 
@@ -39,17 +41,41 @@ async def database(
 
 
 def database_url(settings: DatabaseSettings) -> str:
-    """The URL, with its password. Raises Failure `database-password`, `database-url`."""
+    """The URL, with its password. Raises Failure `database-url`, `database-embedded`, `database-password`."""
     url = settings.database.get_secret_value()
+    address = _address(url)
     if settings.database_password_file is None:
         return url
+    password = _password(settings.database_password_file)
+    return address.set(password=password).render_as_string(hide_password=False)
+
+
+def _address(url: str) -> URL:
+    """Its parts: that of a database which several processes may share."""
     try:
-        password = settings.database_password_file.read_text(encoding="utf-8").strip()
-    except OSError as error:
+        address = parsed(url)
+    except DatabaseUnusable as error:
+        hint = "Write postgresql://user@host:5432/name, and an @ in a user or a password as %40."
+        raise Failure(error.code, f"OWNSTACK_DATABASE: {error.message}", hint=hint, exit_code=Exit.USAGE) from None
+    if address.get_backend_name() == "sqlite":
+        hint = "Use `ownstack up` for one process on one file, or OWNSTACK_DATABASE=postgresql://user@host:5432/name."
+        message = "One process owns an embedded database, and this is one of several."
+        raise Failure("database-embedded", message, hint=hint, exit_code=Exit.USAGE)
+    return address
+
+
+def _password(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error if isinstance(error, OSError) else f"{file} is no text in UTF-8"
         hint = "Name a file that this user may read."
-        raise Failure("database-password", f"OWNSTACK_DATABASE_PASSWORD_FILE: {error}.", hint=hint) from None
-    try:
-        return make_url(url).set(password=password).render_as_string(hide_password=False)
-    except ArgumentError:
-        hint = "Write postgresql://user@host:5432/name."
-        raise Failure("database-url", "OWNSTACK_DATABASE is not the address of a database.", hint=hint) from None
+        message = f"OWNSTACK_DATABASE_PASSWORD_FILE: {why}."
+        raise Failure("database-password", message, hint=hint, exit_code=Exit.USAGE) from None
+
+
+def failed(error: DBAPIError) -> Failure:
+    """What is said when the database failed under way."""
+    said = " ".join(str(error.orig).split())
+    hint = "Run the same command again once it answers; its log says more."
+    return Failure("database-failed", f"The database failed: {said}.", hint=hint, exit_code=Exit.UNAVAILABLE)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import time
 
+from sqlalchemy.exc import DBAPIError
+
+from ownstack.exits import Exit, Failure
 from ownstack.firststart import creation
 from ownstack.serve.api import vault_of
+from ownstack.serve.databases import failed
 from ownstack.serve.opening import bus_of
 from ownstack.serve.settings import ProcessSettings
 from ownstack_bus.meter import Unmetered
+from ownstack_bus.port import BusError
 from ownstack_vault import Vault, ensure_first_token
 
 
@@ -26,6 +31,10 @@ async def found(team: str, *, new_token: bool) -> str | None:
         finally:
             await bus.close()
         return _secret(vault, team, new_token=new_token)
+    except BusError as error:
+        raise Failure(error.code, str(error), exit_code=Exit.UNAVAILABLE) from error
+    except DBAPIError as error:
+        raise failed(error) from error
     finally:
         vault.close()
 

@@ -21,6 +21,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
 _AWAY = frozenset({"bus-unavailable", "bus-topics-missing"})
 """Brokers that start, and topics that are being set up."""
+_WRONG = frozenset({"bus-url", "bus-sasl"})
+"""Settings that can't be used."""
 
 T = TypeVar("T")
 
@@ -29,7 +31,8 @@ async def bus_of(settings: ProcessSettings, meter: Meter) -> Bus:
     """The bus, open. Raises Failure."""
     if settings.bus.startswith("sqlite:"):
         hint = "Use `ownstack up` for one process on one file, or OWNSTACK_BUS=kafka://host:9092."
-        raise Failure("bus-embedded", "One process owns an embedded bus, and this is one of several.", hint=hint)
+        message = "One process owns an embedded bus, and this is one of several."
+        raise Failure("bus-embedded", message, hint=hint, exit_code=Exit.USAGE)
 
     async def opened() -> Bus:
         return await open_bus(settings.bus, meter=meter)
@@ -40,7 +43,8 @@ async def bus_of(settings: ProcessSettings, meter: Meter) -> Bus:
     try:
         return await patiently("the bus", opened, away, settings.start_patience)
     except BusError as error:
-        raise Failure(error.code, str(error), exit_code=Exit.UNAVAILABLE) from error
+        exit_code = Exit.USAGE if error.code in _WRONG else Exit.UNAVAILABLE
+        raise Failure(error.code, str(error), exit_code=exit_code) from error
 
 
 async def patiently(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from sqlalchemy.exc import DBAPIError
+
 from ownstack.exits import Exit, Failure
-from ownstack.serve.databases import readmodel_of
+from ownstack.serve.databases import failed, readmodel_of
 from ownstack.serve.opening import bus_of
 from ownstack.serve.settings import ProcessSettings
 from ownstack_bus.meter import Unmetered
@@ -25,6 +27,8 @@ async def rebuilt() -> Rebuilt:
             await bus.close()
     except DatabaseUnusable as error:
         raise Failure(error.code, error.message, hint=error.hint, exit_code=Exit.UNAVAILABLE) from error
+    except DBAPIError as error:
+        raise failed(error) from error
     except (ProjectionStopped, BusError) as error:
         raise Failure(error.code, str(error)) from error
     finally:

@@ -45,20 +45,36 @@ def test_without_topics_it_says_how_to_make_them(nothing: Installation) -> None:
 
 
 async def test_topics_that_are_not_right_are_refused_without_waiting(
-    nothing: Installation, topics: dict[str, str]
+    nothing: Installation, topics: dict[str, str], rows: dict[str, str]
 ) -> None:
     await forget_after(topics, "60000")
-    for service in ("promoter", "deployer"):
-        *ended, said = refused(nothing.start(service, **topics))
+    for service in ("api", "deployer", "projections", "promoter"):
+        *ended, said = refused(nothing.start(service, **topics, **rows))
         assert ended == [4, "bus-topics-differ"]
         assert "retention.ms is 60000" in said
 
 
 def test_a_bus_of_one_process_is_refused(nothing: Installation, tmp_path: Path) -> None:
     *ended, said = refused(nothing.start("deployer", OWNSTACK_BUS=f"sqlite:///{tmp_path / 'bus.db'}"))
-    assert ended == [1, "bus-embedded"]
+    assert ended == [2, "bus-embedded"]
     assert "ownstack up" in said
     assert not (tmp_path / "bus.db").exists()
+
+
+def test_a_database_of_one_process_is_refused(nothing: Installation, tmp_path: Path) -> None:
+    for service in ("api", "projections"):
+        *ended, said = refused(nothing.start(service, OWNSTACK_DATABASE=f"sqlite:///{tmp_path / 'own.db'}"))
+        assert ended == [2, "database-embedded"]
+        assert "ownstack up" in said
+        assert not (tmp_path / "own.db").exists()
+
+
+def test_an_address_with_an_at_too_many_is_refused_and_not_repeated(nothing: Installation) -> None:
+    process = nothing.start("projections", OWNSTACK_DATABASE="postgresql://me:p@hunter2@db/own")
+    *ended, said = refused(process)
+    assert ended == [2, "database-url"]
+    assert "%40" in said
+    assert "hunter2" not in process.said
 
 
 def test_a_bus_that_is_away_is_an_error_when_nobody_waits(nothing: Installation) -> None:

@@ -120,6 +120,13 @@ class TestStraightFromABus:
         ended = ownstack("dead-letter", "list", "--bus", "amqp://somewhere", "--json")
         assert (ended.code, ended.error["code"]) == (4, "bus-url")
 
+    def test_a_wrong_setting_is_named_and_not_repeated(self, ownstack: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("OWNSTACK_KAFKA_SECURITY_PROTOCOL", "hunter2")
+        ended = ownstack("dead-letter", "list", "--bus", "kafka://127.0.0.1:1", "--json")
+        assert (ended.code, ended.error["code"]) == (2, "settings-invalid")
+        assert "OWNSTACK_KAFKA_SECURITY_PROTOCOL" in ended.error["message"]
+        assert "hunter2" not in ended.err
+
 
 def write(path: Path, event: dict[str, Any], garbage: bytes) -> None:
     async def written() -> None:

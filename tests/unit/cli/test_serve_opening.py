@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from ownstack.exits import Failure
+from ownstack.exits import Exit, Failure
 from ownstack.serve import opening
 from ownstack.serve.databases import database_url
-from ownstack.serve.opening import patiently
-from ownstack.serve.settings import DatabaseSettings
+from ownstack.serve.opening import bus_of, patiently
+from ownstack.serve.settings import DatabaseSettings, ProcessSettings
+from ownstack_bus.meter import Unmetered
 
 
 class Away(Exception):
@@ -85,16 +86,60 @@ def test_the_password_of_a_file_stands_in_the_url(tmp_path: Path) -> None:
     assert database_url(settings_of("postgresql://me:there@db/own")) == "postgresql://me:there@db/own"
 
 
-def test_a_file_that_is_not_there_and_an_url_that_is_none_are_refused(tmp_path: Path) -> None:
+def refusal(url: str, file: Path | None = None) -> Failure:
     with pytest.raises(Failure) as refused:
-        database_url(settings_of("postgresql://me@db/own", tmp_path / "none"))
-    assert (refused.value.code, "OWNSTACK_DATABASE_PASSWORD_FILE" in refused.value.message) == (
-        "database-password",
-        True,
-    )
+        database_url(settings_of(url, file))
+    assert refused.value.exit_code == Exit.USAGE
+    return refused.value
+
+
+def test_a_password_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:
+    garbled = tmp_path / "garbled"
+    garbled.write_bytes(b"\xff\xfehunter2")
+    for file in (tmp_path / "none", garbled):
+        refused = refusal("postgresql://me@db/own", file)
+        assert refused.code == "database-password"
+        assert "OWNSTACK_DATABASE_PASSWORD_FILE" in refused.message
+        assert str(file) in refused.message
+        assert "hunter2" not in refused.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "me:hunter2@nowhere",
+        "postgresql://me:hunter2@db:port/own",
+        "postgresql://me:p@hunter2@db/own",
+        "postgresql://me:p@ss/hunter2@db/own",
+        "mysql://me:hunter2@db/own",
+    ],
+)
+def test_an_address_that_is_none_is_refused_and_not_repeated(tmp_path: Path, url: str) -> None:
     file = tmp_path / "password"
     file.write_text("secret")
-    with pytest.raises(Failure) as refused:
-        database_url(settings_of("me:hunter2@nowhere", file))
-    assert refused.value.code == "database-url"
-    assert "hunter2" not in f"{refused.value.message} {refused.value.hint}"
+    for password in (None, file):
+        refused = refusal(url, password)
+        assert refused.code == "database-url"
+        assert "OWNSTACK_DATABASE" in refused.message
+        assert "hunter2" not in f"{refused.message} {refused.hint}"
+
+
+def test_a_database_of_one_process_is_refused(tmp_path: Path) -> None:
+    refused = refusal(f"sqlite:///{tmp_path / 'own.db'}")
+    assert refused.code == "database-embedded"
+    assert "ownstack up" in str(refused.hint)
+
+
+async def test_settings_of_the_bus_that_can_not_be_used_are_wrong_usage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    garbled = tmp_path / "garbled"
+    garbled.write_bytes(b"\xff\xfehunter2")
+    monkeypatch.setenv("OWNSTACK_KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT")
+    monkeypatch.setenv("OWNSTACK_KAFKA_SASL_USERNAME", "me")
+    monkeypatch.setenv("OWNSTACK_KAFKA_SASL_PASSWORD_FILE", str(garbled))
+    for bus, code in (("sqlite:///own.db", "bus-embedded"), ("amqp://db", "bus-url"), ("kafka://db:1", "bus-sasl")):
+        with pytest.raises(Failure) as refused:
+            await bus_of(ProcessSettings(bus=bus, start_patience=0), Unmetered())
+        assert (refused.value.code, refused.value.exit_code) == (code, Exit.USAGE)
+        assert "hunter2" not in refused.value.message

@@ -91,6 +91,15 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         open_readmodel(f"sqlite:///{path}")
 
 
+def test_an_error_tells_nothing_of_the_rows(readmodel: ReadModel) -> None:
+    row = {"team": "canary", "sequence": 1, "hash": None}
+    for rows in ([row], [row] * 2):
+        with pytest.raises(DBAPIError) as refused, readmodel.writing() as connection:
+            connection.execute(TEAMS.insert(), rows)
+        assert "hash" in str(refused.value)
+        assert "canary" not in f"{refused.value} {refused.value.orig}"
+
+
 def test_a_migration_of_what_can_be_rebuilt_empties_it(readmodel: ReadModel) -> None:
     with readmodel.writing() as connection:
         connection.execute(TEAMS.insert().values(team="acme", sequence=1, hash=""))

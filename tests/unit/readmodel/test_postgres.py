@@ -14,9 +14,12 @@ from sqlalchemy.exc import DBAPIError
 from tests.real.postgres import away, database, hang_up, postgres
 
 from ownstack_readmodel import DatabaseUnusable, ReadModel, open_readmodel, passes
-from ownstack_readmodel.postgres import IDLE_MS
+from ownstack_readmodel.engine import MIGRATION_LOCK
+from ownstack_readmodel.postgres import IDLE_MS, LOCK_WAIT_MS
 from ownstack_readmodel.shadows import Shadows
-from ownstack_readmodel.tables import METADATA, TEAMS
+from ownstack_readmodel.tables import METADATA, POSITIONS, TEAMS
+
+KEEPALIVES = ("idle", "interval", "count")
 
 
 @pytest.fixture
@@ -127,6 +130,51 @@ def test_who_stops_in_the_middle_of_a_transaction_holds_up_nobody_for_long(url: 
             shown = connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar_one()
             assert shown == f"{IDLE_MS // 1_000}s"
     readmodel.close()
+
+
+def test_the_server_notices_a_process_that_is_gone(url: str) -> None:
+    readmodel = open_readmodel(url)
+    with readmodel.writing() as connection:
+        told = [connection.exec_driver_sql(f"SHOW tcp_keepalives_{what}").scalar_one() for what in KEEPALIVES]
+    assert told == ["10", "5", "3"]
+    readmodel.close()
+
+
+def test_a_writer_waits_for_a_lock_for_a_while_and_then_tries_again(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ownstack_readmodel.postgres.LOCK_WAIT_MS", 50)
+    holding, waiting = open_readmodel(url), open_readmodel(url)
+    lock = f"LOCK TABLE {POSITIONS.name} IN EXCLUSIVE MODE"
+    with holding.writing() as holder:
+        holder.exec_driver_sql(lock)
+        with pytest.raises(DBAPIError, match="lock timeout") as refused, waiting.writing() as connection:
+            connection.exec_driver_sql(lock)
+    assert passes(refused.value)
+    with waiting.writing() as connection:
+        connection.exec_driver_sql(lock)
+    holding.close()
+    waiting.close()
+
+
+def test_only_a_writer_has_no_more_than_a_while_for_a_lock(url: str) -> None:
+    readmodel = open_readmodel(url)
+    for way, wait in ((readmodel.writing, f"{LOCK_WAIT_MS // 1_000}s"), (readmodel.reading, "0")):
+        with way() as connection:
+            assert connection.exec_driver_sql("SHOW lock_timeout").scalar_one() == wait
+    readmodel.close()
+
+
+def test_whoever_opens_it_waits_for_a_migration_as_long_as_it_takes(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ownstack_readmodel.postgres.LOCK_WAIT_MS", 50)
+    migrating = open_readmodel(url)
+    with ThreadPoolExecutor(1) as pool:
+        with migrating.writing() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+            opening = pool.submit(open_readmodel, url)
+            _until_waiting(migrating)
+            with pytest.raises(TimeoutError):
+                opening.result(0.3)
+        opening.result(30).close()
+    migrating.close()
 
 
 def test_a_reader_cannot_write(url: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import DBAPIError
 from tests.real.databases import BOTH, new_database
 
 from ownstack_vault import TokenNameTaken, Vault, ensure_first_token, open_vault
@@ -62,6 +63,15 @@ def test_no_byte_of_the_database_holds_the_secret(vault: Vault, tmp_path: Path) 
 def test_junk_finds_nothing(vault: Vault, junk: str) -> None:
     vault.add("acme", "ci", NOW)
     assert vault.find(junk) is None
+
+
+def test_an_error_tells_nothing_of_the_rows(vault: Vault) -> None:
+    with vault._engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE vault_tokens")
+    with pytest.raises(DBAPIError) as refused:
+        vault.add("acme", "canary", NOW)
+    assert "vault_tokens" in str(refused.value)
+    assert "canary" not in str(refused.value)
 
 
 def test_the_hash_of_a_secret_is_no_secret_itself(vault: Vault) -> None:

@@ -1,0 +1,44 @@
+"""Says in words, and with a code, why a PostgreSQL can't be used."""
+
+from __future__ import annotations
+
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError
+
+from ownstack_vault.addresses import told
+from ownstack_vault.errors import VaultUnusable
+
+PASSING = ("08", "53", "57P", "58", "40001", "40P01", "55P03", "25P03")
+"""SQL states of a server that ends, begins, or has no room."""
+REFUSED_STATES = ("28", "42501", "25006")
+"""SQL states of a server that knows us and does not let us."""
+REFUSED = ("password authentication failed", "authentication failed", "no pg_hba.conf entry", "no password supplied")
+MISSING = "does not exist"
+
+
+def explained(url: URL, error: DBAPIError) -> VaultUnusable:
+    """What was wrong when the database at `url` was to be opened.
+
+    The driver hands down no SQL state of a connection that was refused, only the server's words.
+    """
+    where = told(url)
+    said = " ".join(str(error.orig).split())
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        return _unconnected(url, where, said)
+    if state.startswith(REFUSED_STATES):
+        hint = "Give its user the rights to create tables there: GRANT CREATE, USAGE ON SCHEMA public TO …."
+        return VaultUnusable("database-refused", f"{where} does not let us: {said}.", hint)
+    return VaultUnusable(
+        "database-failed", f"{where} failed: {said}.", "Its log says more.", passing=state.startswith(PASSING)
+    )
+
+
+def _unconnected(url: URL, where: str, said: str) -> VaultUnusable:
+    if f'database "{url.database or url.username}" {MISSING}' in said:
+        return VaultUnusable("database-missing", f"There is no database at {where}.", "Create it: createdb NAME.")
+    if any(words in said for words in REFUSED) or ("role" in said and MISSING in said):
+        hint = "Check user and password."
+        return VaultUnusable("database-refused", f"{where} does not let us in: {said}.", hint)
+    hint = "Does it run, and is its address right?"
+    return VaultUnusable("database-unreachable", f"{where} can't be reached: {said}.", hint, passing=True)
