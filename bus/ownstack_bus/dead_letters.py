@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from ownstack_bus.port import At, Bus, Outgoing, Record
+from ownstack_contracts.dead_letters import RawRecord, dead_letter
 from ownstack_contracts.envelope import canonical
 from ownstack_contracts.names import NAME_PATTERN
 from ownstack_contracts.topics import COMMANDS, DEAD_LETTERS, DEPLOYS, LOGS, REPORTS
@@ -19,6 +20,9 @@ SCANNED = 1_000
 """So many records of each partition are looked at, from its end back; what is older is found by its id alone."""
 SCANNED_BYTES = 16 * 1024 * 1024
 """And at most about so many bytes of each partition."""
+
+KEY_BYTES = 1024
+"""So much of a key is kept, in UTF-8: whoever wrote it chose it freely, and a letter must fit into a record."""
 
 _WINDOW = 100
 _PLACE = re.compile(r"([0-9]{1,9})-([0-9]{1,18})", re.ASCII)
@@ -87,6 +91,14 @@ class Letter:
     def document(self) -> dict[str, Any]:
         """All of it; `text`: what was kept, read as UTF-8, with U+FFFD in place of what is none."""
         return {**self.summary(), "text": self.kept.decode("utf-8", "replace")}
+
+
+def letter_for(record: Record, code: str, reason: str) -> Outgoing:
+    """The letter to be written of a record that can't be taken. Raises nothing, and always fits."""
+    key = record.key.encode("utf-8", "replace")[:KEY_BYTES].decode("utf-8", "ignore")
+    raw = RawRecord(record.topic, record.partition, record.offset, record.timestamp, key, record.value)
+    letter = dead_letter(raw, code, reason)
+    return Outgoing(DEAD_LETTERS.name, letter.key, letter.value, headers=letter.headers)
 
 
 def letter_of(record: Record) -> Letter:

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import ConsumerRecord
 
+from ownstack_bus.kafka.polling import tolerate_names
 from ownstack_bus.kafka.settings import KafkaSettings
 from ownstack_bus.meter import Meter, Unmetered
 from ownstack_bus.port import BusError, Record
@@ -43,6 +44,7 @@ class Clients:
 
     def consumer(self, **options: Any) -> AIOKafkaConsumer:
         """One that sees committed records only, and commits nothing by itself. It is not started yet."""
+        tolerate_names()
         return AIOKafkaConsumer(
             **self._common(),
             enable_auto_commit=False,
@@ -72,7 +74,7 @@ class Clients:
         return AIOKafkaAdminClient(**self._common())
 
     def record(self, found: ConsumerRecord[bytes, bytes]) -> Record:
-        """A record as the port has it. A key or value that is missing or no text is read as well as may be."""
+        """A record as the port has it. A key, value or name that is missing or no text is read as well as may be."""
         return Record(
             found.topic.removeprefix(self.settings.prefix),
             found.partition,
@@ -123,8 +125,9 @@ def _password(settings: KafkaSettings) -> str | None:
         return None
     try:
         return settings.sasl_password_file.read_text(encoding="utf-8").strip()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
+        why = error if isinstance(error, OSError) else f"{settings.sasl_password_file} is no text in UTF-8"
         raise BusError(
             "bus-sasl",
-            f"OWNSTACK_KAFKA_SASL_PASSWORD_FILE can't be read: {error}. Name a file that this user may read.",
+            f"OWNSTACK_KAFKA_SASL_PASSWORD_FILE can't be read: {why}. Name a file that this user may read.",
         ) from error

@@ -1,8 +1,9 @@
 """What a member says to its group's coordinator: commits under its own membership, and what the group has committed.
 
 aiokafka's own `commit` speaks for whatever membership there is at that moment, none included, which a group without
-members believes: after a pause it could write over what others did meanwhile. And its `committed` gives no metadata.
-So both are said here, over aiokafka's connection to the coordinator.
+members believes: after a pause it could write over what others did meanwhile. And its `committed` takes a coordinator
+that is loading, or that is none any more, for a group that has committed nothing. So both are said here, over
+aiokafka's connection to the coordinator.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import (
     BrokerResponseError,
     GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
     IllegalGenerationError,
     KafkaError,
     NoError,
@@ -27,7 +29,7 @@ from aiokafka.errors import (
     UnknownMemberIdError,
     for_code,
 )
-from aiokafka.protocol.commit import OffsetCommitRequest
+from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
 
 from ownstack_bus.kafka.errors import passes
 from ownstack_bus.kafka.holding import Mark
@@ -37,6 +39,8 @@ from ownstack_bus.port import BusError
 logger = logging.getLogger(__name__)
 
 RETRY_S = 0.1
+NONE = -1
+"""The offset of a partition of which nothing was committed."""
 _OVER = (IllegalGenerationError, UnknownMemberIdError, RebalanceInProgressError)
 _MOVED = (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError, RequestTimedOutError)
 
@@ -65,8 +69,30 @@ class Group:
 
         Raises KafkaError: refused for good.
         """
-        found = await self._coordinator.fetch_committed_offsets(list(places))
-        return {place: (found[place].offset, found[place].metadata) if place in found else None for place in places}
+        while places:
+            try:
+                await self._coordinator.ensure_coordinator_known()
+                return await self._ask(places)
+            except KafkaError as error:
+                if not passes(error):
+                    raise
+                await asyncio.sleep(RETRY_S)
+        return {}
+
+    async def _ask(self, places: Collection[TopicPartition]) -> dict[TopicPartition, Mark | None]:
+        topics = defaultdict(list)
+        for place in places:
+            topics[place.topic].append(place.partition)
+        response = await self._coordinator._send_req(OffsetFetchRequest(self._name, list(topics.items())))
+        self._check(for_code(response.error_code))
+        found: dict[TopicPartition, Mark | None] = {}
+        for topic, answers in response.topics:
+            for partition, offset, metadata, code in answers:
+                self._check(for_code(code))
+                found[TopicPartition(topic, partition)] = None if offset == NONE else (offset, metadata)
+        if found.keys() != set(places):
+            raise GroupLoadInProgressError  # whoever knows nothing of a partition says so
+        return found
 
     async def commit(self, membership: Membership, marks: Mapping[TopicPartition, Mark]) -> bool:
         """Whether these are committed now; if not, the membership is over. Waits while the cluster can't be reached.

@@ -98,4 +98,5 @@ class Intake:
 
 
 def _size(record: Fetched) -> int:
-    return len(record.value or b"") + len(record.key or b"")
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.value or b"") + len(record.key or b"") + headers

@@ -35,6 +35,8 @@ TURN = 500
 """Others on the event loop get a turn once so many outputs were made."""
 
 LAST_DELAY_S = 5.0
+LIVES = 5
+"""So often in a row, with nothing committed in between, reading the history again counts as getting on."""
 LAST_COMMIT_S = 1.0
 _FOR_GOOD = frozenset({"bus-not-allowed", "bus-tls", "record-too-large"})
 
@@ -93,6 +95,7 @@ class Owner:
         self._attempts = Attempts(partition)
         self._time = PartitionTime(0, wall_clock, ticking)
         self._read_up_to = -1
+        self._lives = 0
         self._woken = 0
         self._delay = FIRST_DELAY_S
         self._submitted: Mapping[str, int] = {}
@@ -139,6 +142,7 @@ class Owner:
             raise error
         if isinstance(error, BusError) or passes(error):
             self._around.member.away(error)
+            self.headway.excused()
         elif self._delay == FIRST_DELAY_S:
             fenced = _is_fenced(error)
             what = "was another process's meanwhile" if fenced else "begins anew from the log"
@@ -173,6 +177,9 @@ class Owner:
             self._committed, self._owing = committed, False
             self.headway.made(more=True)
         processor = around.factory(self.partition)
+        self._lives += 1
+        if self._lives <= LIVES:
+            self._read_up_to = -1
         restored = await self._restored(processor)
         self.intake.begin({topic: max(at, restored.positions.get(topic, 0)) for topic, at in committed.items()})
         self._submitted = committed
@@ -282,7 +289,7 @@ class Owner:
         in_flight, self._in_flight = self._in_flight, None
         if in_flight is not None:
             await asyncio.shield(in_flight)
-            self._delay = FIRST_DELAY_S
+            self._delay, self._lives = FIRST_DELAY_S, 0
             self._committed, self._owing = self._submitted, bool(self.intake)
             self.headway.made(more=self._owing)
             for topic in self._around.inputs:

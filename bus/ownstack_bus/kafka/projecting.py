@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -31,10 +32,11 @@ async def project(clients: Clients, topic: str, group: str, sink: Sink, check: C
     """See Bus. A cluster that is away is waited for. What the sink raises is raised.
 
     Raises BusError `records-gone` when the sink wants records of a topic that keeps all, and they are not there;
-    `positions-ahead` when it is past the end; `bus-stalled`; and what `translated` tells.
+    `positions-ahead` when it is past the end of such a topic; `bus-stalled`; and what `translated` tells.
     """
     waiting = Waiting(f"Group {group}, which follows {topic},")
     while True:
+        await sink.positions()  # whose rows can't be reached does not join: each coming and going halts all others
         consumer = clients.consumer(
             group_id=clients.named(f"{group}.{topic}"),
             partition_assignment_strategy=(RangePartitionAssignor,),
@@ -44,7 +46,7 @@ async def project(clients: Clients, topic: str, group: str, sink: Sink, check: C
         member = _Member(clients, consumer, topic, group, sink)
         consumer.subscribe([clients.topic(topic)], listener=member)
         try:
-            async with started(clients, consumer), _watched(consumer, member) as watchdog:
+            async with started(clients, consumer), _watched(clients, consumer, member) as watchdog:
                 while not watchdog.done():
                     check()
                     await member.turn()
@@ -56,12 +58,13 @@ async def project(clients: Clients, topic: str, group: str, sink: Sink, check: C
 
 
 @asynccontextmanager
-async def _watched(consumer: AIOKafkaConsumer, member: _Member) -> AsyncIterator[asyncio.Task[None]]:
-    """A task that ends when records wait and none is given."""
-    watchdog = asyncio.create_task(Watchdog(consumer, member.wanted, member.lag).run())
+async def _watched(clients: Clients, consumer: AIOKafkaConsumer, member: _Member) -> AsyncIterator[asyncio.Task[None]]:
+    """A task that ends when records wait and none is given. Afterwards the member takes part no more."""
+    watchdog = asyncio.create_task(Watchdog(consumer, member.wanted, member.lag, clients.settings.stalled_after).run())
     try:
         yield watchdog
     finally:
+        member.left()
         await ended({watchdog})
 
 
@@ -120,19 +123,13 @@ class _Member(ConsumerRebalanceListener):
     def _begin(self, place: TopicPartition, positions: Mapping[int, int], first: int, end: int) -> int:
         wanted = positions.get(place.partition, 0)
         where = f"{self._topic}/{place.partition}"
-        if wanted > end:
-            raise BusError(
-                "positions-ahead",
-                f"{where} ends at {end}, and rows were made of it up to {wanted}: they are another cluster's, or the "
-                "topic was made anew. Connect to the right cluster, or rebuild the rows.",
-            )
-        if wanted >= first:
+        if first <= wanted <= end:
             return wanted
-        gone = f"{where}: records {wanted} to {first - 1} are wanted, and are kept no more."
+        lost = _ahead(where, wanted, end) if wanted > end else _gone(where, wanted, first)
         if TOPICS[self._topic].retention is None:
-            raise BusError("records-gone", f"{gone} They are to be kept for ever: restore them from a copy.")
+            raise BusError(lost.code, f"{lost.what} {lost.cure}")
         if wanted:
-            logger.warning("%s What they said is missing here.", gone)
+            logger.warning("%s What is not there is missing here; it goes on with record %d.", lost.what, first)
         return first
 
     async def _apply(self, place: TopicPartition, records: list[ConsumerRecord[bytes, bytes]]) -> None:
@@ -157,3 +154,28 @@ class _Member(ConsumerRebalanceListener):
     def lag(self, place: TopicPartition, records: int) -> None:
         """Tell how many records wait."""
         self._clients.meter.lag(self._name, self._topic, place.partition, records)
+
+    def left(self) -> None:
+        """It takes part no more: who begins again is not in order before it has joined."""
+        self._clients.meter.assigned(self._name, (), beginning=1)
+
+
+class _Lost(NamedTuple):
+    """Records that are wanted and are not there. cure: what helps where they were to be kept for ever."""
+
+    code: str
+    what: str
+    cure: str
+
+
+def _ahead(where: str, wanted: int, end: int) -> _Lost:
+    what = (
+        f"{where} ends at {end}, and rows were made of it up to {wanted}: they are another cluster's, or the topic was "
+        "made anew, or restored from an older copy."
+    )
+    return _Lost("positions-ahead", what, "Connect to the right cluster, or rebuild the rows.")
+
+
+def _gone(where: str, wanted: int, first: int) -> _Lost:
+    what = f"{where}: records {wanted} to {first - 1} are wanted, and are kept no more."
+    return _Lost("records-gone", what, "They are to be kept for ever: restore them from a copy.")

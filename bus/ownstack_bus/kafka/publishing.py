@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from ownstack_bus.kafka.clients import MAX_RECORD_BYTES, Clients
+from ownstack_bus.kafka.clients import MAX_RECORD_BYTES, MAX_REQUEST_BYTES, Clients
 from ownstack_bus.kafka.ending import Sent, close, cut_off, looked_at
 from ownstack_bus.kafka.errors import translated
 from ownstack_bus.kafka.starting import begin
@@ -20,6 +20,12 @@ logger = logging.getLogger(__name__)
 
 BATCH_BYTES = 256 * 1024
 """Records of one partition that go out together."""
+
+FRAME_BYTES = 1024
+"""More than a batch and a record need beside what they carry."""
+
+HEADER_FRAME_BYTES = 8
+"""And each header, for its two lengths."""
 
 Partitions = Callable[[str], Awaitable[int]]
 
@@ -122,6 +128,12 @@ def place_of(record: Outgoing, count: int) -> int:
             f"A record of {len(record.value)} bytes was to be written to {record.topic}; at most "
             f"{MAX_RECORD_BYTES} are possible. Split it, or write where its content is kept.",
         )
+    if (size := _size(record)) > MAX_REQUEST_BYTES:
+        raise BusError(
+            "record-too-large",
+            f"A record for {record.topic} has {size} bytes with its key and headers; at most {MAX_REQUEST_BYTES} are "
+            "possible. Give it a shorter key, or fewer headers.",
+        )
     if record.partition is None:
         return partition_of(record.key, count)
     if not 0 <= record.partition < count:
@@ -129,3 +141,9 @@ def place_of(record: Outgoing, count: int) -> int:
             "unknown-partition", f"{record.topic} has partitions 0 to {count - 1}, and no {record.partition}."
         )
     return record.partition
+
+
+def _size(record: Outgoing) -> int:
+    """On the wire, alone in its batch: at least what it is."""
+    headers = sum(HEADER_FRAME_BYTES + len(name.encode()) + len(value) for name, value in record.headers)
+    return FRAME_BYTES + len(record.key.encode()) + len(record.value) + headers

@@ -54,13 +54,19 @@ async def begin(clients: Clients, client: Any) -> None:
 
 
 async def stop(client: Any) -> None:
-    """Close its connections. In a task of its own: aiokafka swallows a cancellation that comes meanwhile."""
+    """Close its connections. In a task of its own: aiokafka swallows a cancellation that comes meanwhile, and may raise
+    that of a task of its own, which is nobody's here."""
     closing = asyncio.ensure_future(client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
     try:
-        await asyncio.shield(closing)
+        await asyncio.wait({closing})
     except asyncio.CancelledError:
         await asyncio.wait({closing})
         raise
+    if closing.cancelled():
+        logger.info("a client of Kafka was cut off while it ended")
+        await (client.client if isinstance(client, AIOKafkaProducer) else client._client).close()
+    else:
+        closing.result()
 
 
 async def ended(tasks: Iterable[asyncio.Task[Any]]) -> None:

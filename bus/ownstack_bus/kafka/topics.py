@@ -51,10 +51,13 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What was found: topics that are missing, or were made; and what differs in the others."""
+    """What was found: topics that are missing, or were made; and what differs in the others from the `partitions` and
+    copies (`replication`) that each is to have."""
 
     missing: Sequence[str]
     differences: Sequence[Difference]
+    partitions: int
+    replication: int
 
 
 def settings_of(topic: Topic, replication: int) -> dict[str, str]:
@@ -65,6 +68,7 @@ def settings_of(topic: Topic, replication: int) -> dict[str, str]:
         "retention.ms": str(retention),
         "retention.bytes": str(UNBOUNDED),
         "max.message.bytes": str(MAX_REQUEST_BYTES),
+        "compression.type": "uncompressed",  # whatever a publisher chose can be read by all, and is as large as it says
         "message.timestamp.type": "LogAppendTime",
         "min.insync.replicas": str(2 if replication >= 3 else 1),
         "unclean.leader.election.enable": "false",
@@ -85,7 +89,7 @@ async def set_up(clients: Clients, partitions: int = DEFAULT_PARTITIONS, replica
         if missing and not differences:
             await _create(clients, admin, missing, partitions, copies)
             await _appear(clients, admin)
-        return Setup([topic.name for topic in missing], differences)
+        return Setup([topic.name for topic in missing], differences, partitions, copies)
 
 
 async def counts_of(clients: Clients) -> dict[str, int]:

@@ -15,8 +15,6 @@ from ownstack_bus.port import BusError
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_S = 60.0
-
 Wanted = Callable[[], Mapping[TopicPartition, int]]
 Lag = Callable[[TopicPartition, int], None]
 
@@ -24,7 +22,7 @@ Lag = Callable[[TopicPartition, int], None]
 class Watchdog:
     """Looks at the partitions of one consumer, a few times within `patience` seconds."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, wanted: Wanted, lag: Lag, patience: float = PATIENCE_S) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, wanted: Wanted, lag: Lag, patience: float) -> None:
         """wanted: the next offset wanted, for each partition whose records are to be taken. lag: told of each partition
         how many are waiting."""
         self._consumer = consumer

@@ -93,7 +93,7 @@ class Member:
         """Work until cancelled."""
         self._consumer.subscribe([self._clients.topic(self._topic)], listener=self._joining)
         poll = asyncio.create_task(self._poll())
-        watchdog = Watchdog(self._consumer, self._wanted, self._lag)
+        watchdog = Watchdog(self._consumer, self._wanted, self._lag, self._clients.settings.stalled_after)
         parts = {asyncio.create_task(part.run()) for part in (self._committer, self._joining, watchdog)}
         try:
             ended, _ = await asyncio.wait({poll, *parts}, return_when=asyncio.FIRST_COMPLETED)

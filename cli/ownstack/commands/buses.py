@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ownstack_bus.kafka.topics import Setup
 
 _KAFKA = "kafka://"
+_ONE_COPY = "1 copy: one lost disk loses the history. On three brokers or more, make the topics with --replication 3."
 _EXITS = {"bus-replication": Exit.FAILED}
 """Of errors that are not about reaching the cluster."""
 
@@ -43,7 +44,7 @@ def setup(
     must(bool(url), "It is not said which bus.", "ownstack bus setup --bus kafka://host:9092, or OWNSTACK_BUS")
     if url.startswith("sqlite:"):
         session.output.say("An embedded bus needs no setup: `ownstack up` makes its file.")
-        session.output.document({"created": [], "differences": []})
+        session.output.document({"created": [], "differences": [], "replication": 1})
         return
     must(url.startswith(_KAFKA), f"{url!r} names no bus.", "kafka://host:9092,host2:9092")
     _report(session, _set_up(url.removeprefix(_KAFKA).rstrip("/"), partitions, replication))
@@ -79,10 +80,20 @@ def _report(session: Session, found: Setup) -> None:
             about={"differences": [vars_of(difference) for difference in found.differences]},
         )
     for topic in found.missing:
-        session.output.say(f"{topic} is made")
+        session.output.say(f"{topic} is made, {_sizes(found)}")
     if not found.missing:
-        session.output.say("All topics are there, and as they must be.")
-    session.output.document({"created": list(found.missing), "differences": []})
+        session.output.say(f"All topics are there, and as they must be: {_sizes(found)}.")
+    if found.replication == 1:
+        session.output.say(_ONE_COPY)
+    session.output.document({"created": list(found.missing), "differences": [], "replication": found.replication})
+
+
+def _sizes(found: Setup) -> str:
+    return f"{_counted(found.partitions, 'partition', 'partitions')}, {_counted(found.replication, 'copy', 'copies')}"
+
+
+def _counted(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
 
 
 def vars_of(difference: object) -> dict[str, str]:

@@ -28,16 +28,18 @@ async def run(process: ProcessSettings) -> bool:
             projections = Projections(bus, readmodel, settings)
             service = Service("projections", projections.run)
             with figures.of_projections(projections):
-                return await with_health([service], process, lambda: _ready(bus, readmodel, meter))
+                return await with_health([service], process, lambda: _ready(bus, readmodel, projections, meter))
         finally:
             await bus.close()
     finally:
         readmodel.close()
 
 
-async def _ready(bus: Bus, readmodel: ReadModel, meter: PrometheusMeter) -> str | None:
+async def _ready(bus: Bus, readmodel: ReadModel, projections: Projections, meter: PrometheusMeter) -> str | None:
     try:
         await readmodel.positions(HISTORY.name)
     except DBAPIError:
         return "The database does not answer."
+    if projections.waits:
+        return projections.waits
     return await taking_part(bus, meter.joined, *(f"{GROUP}.{topic.name}" for topic in (HISTORY, LOGS)))

@@ -7,11 +7,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ownstack_bus.dead_letters import letter_for
 from ownstack_bus.port import BusError, Inbox, Outgoing, Record
-from ownstack_contracts.dead_letters import RawRecord, dead_letter
 from ownstack_contracts.envelope import Event, Unreadable, decode
 from ownstack_contracts.jobs import JobClosed, JobGranted, StackJob
-from ownstack_contracts.topics import DEAD_LETTERS
 from ownstack_deployer.clock import Clock
 from ownstack_deployer.reporter import Cause
 
@@ -98,7 +97,7 @@ class Desk:
             event = _read(record)
         except Unreadable as why:
             logger.error("%s/%d/%d can't be read: %s", record.topic, record.partition, record.offset, why)
-            self._bury(_dead(record, why))
+            self._bury(letter_for(record, why.code, why.reason))
             self._finished.append(record)
             return None
         message = event.message
@@ -127,9 +126,3 @@ def _read(record: Record) -> Event:
     if event.envelope.team is None:
         raise Unreadable("no-team", "A job says in `team` whose it is.")
     return event
-
-
-def _dead(record: Record, why: Unreadable) -> Outgoing:
-    raw = RawRecord(record.topic, record.partition, record.offset, record.timestamp, record.key, record.value)
-    letter = dead_letter(raw, why.code, why.reason)
-    return Outgoing(DEAD_LETTERS.name, letter.key, letter.value, headers=letter.headers)

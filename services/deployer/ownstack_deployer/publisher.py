@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ownstack_bus.port import Outgoing
+from ownstack_bus.port import BusError, Outgoing
 
 logger = logging.getLogger(__name__)
 
 MOST_RECORDS = 5_000
+MOST_BYTES = 1 << 20
 """More are cut into several batches."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds before a failed batch is published again; doubles each time."""
@@ -32,6 +33,10 @@ class _Batch:
     records: list[Outgoing] = field(default_factory=list)
     size: int = 0
     durable: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def takes(self, size: int) -> bool:
+        """Whether there is room for a record of so many bytes; when it is empty there always is."""
+        return not self.records or (len(self.records) < MOST_RECORDS and self.size + size <= MOST_BYTES)
 
 
 class Publisher:
@@ -52,11 +57,11 @@ class Publisher:
 
     def add(self, record: Outgoing) -> asyncio.Event:
         """Publish it soon. Returns what is set once it is durable."""
-        if not self._batches or len(self._batches[-1].records) >= MOST_RECORDS:
+        size = len(record.value)
+        if not self._batches or not self._batches[-1].takes(size):
             self._batches.append(_Batch())
         batch = self._batches[-1]
         batch.records.append(record)
-        size = len(record.value)
         batch.size += size
         self._waiting += size
         self._wanted.set()
@@ -88,20 +93,39 @@ class Publisher:
             await asyncio.sleep(0)  # whoever is ready in this turn of the loop adds to the batch
             while self._batches:
                 self._under_way = self._batches.popleft()
-                await self._publish(self._under_way)
+                await self._publish(self._under_way.records)
                 self._waiting -= self._under_way.size
                 self._under_way.durable.set()
                 self._under_way = None
 
-    async def _publish(self, batch: _Batch) -> None:
+    async def _publish(self, records: Sequence[Outgoing]) -> None:
+        """All but those that fit into no record of the bus: they would hold up the others for ever."""
+        if await self._heard(records):
+            return
+        if len(records) == 1:
+            logger.error("One of the %s is lost, as it is too large: %s", self._what, _described(records[0]))
+            return
+        middle = len(records) // 2
+        await self._publish(records[:middle])
+        await self._publish(records[middle:])
+
+    async def _heard(self, records: Sequence[Outgoing]) -> bool:
+        """Publish until it is durable. False: one of them is too large."""
         pause = FIRST_PAUSE
         while True:
             try:
-                await self._bus.publish(batch.records)
-            except Exception:
-                # Whatever the adapter met, what was seen on stacks must not be lost: it is said until it is heard.
-                logger.exception("%d %s could not be published; again in %.1f s", len(batch.records), self._what, pause)
+                await self._bus.publish(records)
+            except Exception as error:
+                if isinstance(error, BusError) and error.code == "record-too-large":
+                    return False
+                # Whatever else the adapter met, what was seen on stacks must not be lost: it is said until it is heard.
+                logger.exception("%d %s could not be published; again in %.1f s", len(records), self._what, pause)
                 await self._sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
-                return
+                return True
+
+
+def _described(record: Outgoing) -> str:
+    """Without its value, which may hold secrets."""
+    return f"to {record.topic}, {len(record.value)} bytes, key {record.key[:100]!r}"

@@ -39,7 +39,8 @@ def stage(connection: Connection, table: str, columns: Sequence[str], rows: Sequ
 
 
 def _raise(connection: Connection, driver: Any, statement: str, error: Exception) -> NoReturn:
-    """As SQLAlchemy raises what its own statements meet."""
+    """As SQLAlchemy raises what its own statements meet; without the rows, which stand below the first line."""
+    error.args = (str(error).partition("\n")[0],)
     lost = bool(driver.closed)
     if lost:
         connection.invalidate(error)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import delete, select
 
+from ownstack_bus.dead_letters import letter_for
 from ownstack_bus.port import Outgoing, Record
-from ownstack_contracts.dead_letters import RawRecord, dead_letter
 from ownstack_contracts.envelope import Unreadable, decode
 from ownstack_contracts.logs import DeploymentLogged
-from ownstack_contracts.topics import DEAD_LETTERS, LOGS
+from ownstack_contracts.topics import LOGS
 from ownstack_projections.offsets import Offsets
 from ownstack_projections.sql import Statements, Values, take_turn
 from ownstack_readmodel import ReadModel
@@ -109,7 +109,7 @@ def _read(records: Sequence[Record]) -> _Batch:
         try:
             team, message = _message(record)
         except Unreadable as unreadable:
-            batch.dead.append(_dead(record, unreadable))
+            batch.dead.append(letter_for(record, unreadable.code, unreadable.reason))
             continue
         about = (team, message.app, message.stack, message.deployment, message.job, message.run, message.phase)
         lines = enumerate(message.lines, message.number)
@@ -124,9 +124,3 @@ def _message(record: Record) -> tuple[str, DeploymentLogged]:
         raise Unreadable("no-team", "A log record says in `team` whose it is.")
     assert isinstance(event.message, DeploymentLogged)  # the topic has no other type
     return event.envelope.team, event.message
-
-
-def _dead(record: Record, why: Unreadable) -> Outgoing:
-    raw = RawRecord(record.topic, record.partition, record.offset, record.timestamp, record.key, record.value)
-    letter = dead_letter(raw, why.code, why.reason)
-    return Outgoing(DEAD_LETTERS.name, letter.key, letter.value, headers=letter.headers)

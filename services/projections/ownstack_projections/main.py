@@ -34,6 +34,12 @@ class Projections:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="projections")
         self.history = HistorySink(readmodel, self._worker, readmodel.changes)
         self.logs = LogSink(bus.publish, readmodel, self._worker)
+        self._patience = {topic.name: Patience(f"projecting {topic.name}") for topic in (HISTORY, LOGS)}
+
+    @property
+    def waits(self) -> str | None:
+        """That something is not projected now, for people; None: all is."""
+        return next((said for patience in self._patience.values() if (said := patience.waits)), None)
 
     async def run(self) -> None:
         """Project until cancelled. While the disk is full, the file locked or the database away, it waits.
@@ -58,7 +64,7 @@ class Projections:
 
     async def _feed(self, topic: Topic, sink: Sink) -> None:
         """Each start asks the sink how far it is, so nothing is left out, and nothing comes twice."""
-        patience = Patience(f"projecting {topic.name}")
+        patience = self._patience[topic.name]
         patient = Patient(sink, patience)
         await patience.through(lambda: self._bus.project(topic.name, GROUP, patient))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from sqlalchemy.exc import DBAPIError
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 
 FIRST_DELAY_S = 0.1
 LAST_DELAY_S = 5.0
+PASSED_S = 3 * LAST_DELAY_S
+"""What has not failed again for so long has passed, also where nothing came that could be stored."""
 
 
 class Patience:
@@ -25,7 +28,15 @@ class Patience:
     def __init__(self, what: str) -> None:
         self._what = what
         self._said: str | None = None
+        self._failed: float | None = None
         self._delay = FIRST_DELAY_S
+
+    @property
+    def waits(self) -> str | None:
+        """That it gets nowhere, for people; None: it goes on."""
+        if self._failed is None or time.monotonic() - self._failed > PASSED_S:
+            return None
+        return f"It waits before {self._what}: the log says for what."
 
     async def through(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do `work`, from the beginning whenever it fails for something that passes. Raises what does not pass."""
@@ -43,7 +54,7 @@ class Patience:
         """Something was stored: whatever it was, it has passed."""
         if self._said is not None:
             log.warning("%s: goes on", self._what)
-        self._said, self._delay = None, FIRST_DELAY_S
+        self._said, self._failed, self._delay = None, None, FIRST_DELAY_S
 
     async def _wait(self, error: DBAPIError | BusError | Outrun) -> None:
         why = str(error.orig if isinstance(error, DBAPIError) else error)
@@ -53,7 +64,7 @@ class Patience:
                 self._what,
                 why,
             )
-        self._said = why
+        self._said, self._failed = why, time.monotonic()
         await asyncio.sleep(self._delay)
         self._delay = min(self._delay * 2, LAST_DELAY_S)
 

@@ -7,17 +7,17 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
+from ownstack_bus.dead_letters import letter_for
 from ownstack_bus.port import Bus, Outgoing, Record, Restored
 from ownstack_contracts.catalog import DEPLOY_TYPES, deploys_key
-from ownstack_contracts.dead_letters import RawRecord, dead_letter
 from ownstack_contracts.envelope import Event, Unreadable, decode, encode
 from ownstack_contracts.history import SOURCE, Origin
 from ownstack_contracts.jobs import ClockTicked
 from ownstack_contracts.message import Report
 from ownstack_contracts.rejections import CommandRejected
-from ownstack_contracts.topics import COMMANDS, DEAD_LETTERS, DEPLOYS, HISTORY, REPORTS
+from ownstack_contracts.topics import COMMANDS, DEPLOYS, HISTORY, REPORTS
 from ownstack_contracts.tracing import NOTHING, WORK, Work
-from ownstack_promoter.deciding import Answer, answer, answer_unreadable
+from ownstack_promoter.deciding import Answer, DeadLetter, answer, answer_unreadable
 from ownstack_promoter.leasing import AtStart
 from ownstack_promoter.restoring import restore
 from ownstack_promoter.state import PartitionState, Poison
@@ -25,6 +25,9 @@ from ownstack_promoter.tally import Tally
 from ownstack_promoter.teamlog import FoldFailed, Sealed, seal_all
 
 log = logging.getLogger(__name__)
+
+HEADERS_CARRIED = 256 * 1024
+"""A record with larger headers (bytes) than these is not forwarded."""
 
 
 @dataclass(slots=True)
@@ -107,6 +110,9 @@ class PartitionOwner:
         return self._take(record, event, answer(state, record, event, state.now))
 
     def _forwarded(self, record: Record, team: str) -> list[Outgoing]:
+        if not _can_be_carried(record):
+            why = DeadLetter("too-large", f"Its headers have more than {HEADERS_CARRIED} bytes; it is not forwarded.")
+            return self._take(record, None, Answer(dead_letter=why))
         self._terms.tally.forwarded += 1
         return [Outgoing(record.topic, team, record.value, headers=record.headers)]
 
@@ -126,7 +132,7 @@ class PartitionOwner:
         if event is not None and answer.trusted is not None and isinstance(event.message, Report):
             self._state.leasing.hear(answer.trusted.team, event.message, self._state.now)
         if answer.dead_letter is not None:
-            outgoing.append(_dead_letter(record, answer))
+            outgoing.append(letter_for(record, answer.dead_letter.code, answer.dead_letter.reason))
         kind = event.message.type_name() if event is not None else "unreadable"
         self._terms.tally.note(kind, answer)
         _say(kind, answer)
@@ -193,8 +199,6 @@ def _say(kind: str, answer: Answer) -> None:
             log.debug("%s is decided: %d facts, %s first", kind, len(answer.facts), fact.type_name())
 
 
-def _dead_letter(record: Record, answer: Answer) -> Outgoing:
-    assert answer.dead_letter is not None
-    raw = RawRecord(record.topic, record.partition, record.offset, record.timestamp, record.key, record.value)
-    letter = dead_letter(raw, answer.dead_letter.code, answer.dead_letter.reason)
-    return Outgoing(DEAD_LETTERS.name, letter.key, letter.value, headers=letter.headers)
+def _can_be_carried(record: Record) -> bool:
+    """Whether it fits into a record again with all its headers. Each has two lengths beside what it says."""
+    return sum(8 + len(name.encode()) + len(value) for name, value in record.headers) <= HEADERS_CARRIED

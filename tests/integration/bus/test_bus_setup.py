@@ -16,10 +16,11 @@ from ownstack.main import main
 from ownstack_bus.kafka import KafkaSettings
 from ownstack_bus.kafka.clients import Clients
 from ownstack_bus.kafka.starting import started
-from ownstack_bus.kafka.topics import check
-from ownstack_contracts.topics import TOPICS
+from ownstack_bus.kafka.topics import Setup, check
+from ownstack_contracts.topics import HISTORY, TOPICS
 
 Run = Callable[..., tuple[int, str, str]]
+ONE_COPY = "1 copy: one lost disk loses the history. On three brokers or more, make the topics with --replication 3."
 
 
 @pytest.fixture
@@ -53,9 +54,23 @@ def document(text: str) -> Any:
 
 def test_it_makes_the_topics_and_the_second_time_says_that_all_is_right(setup: Run, clients: Clients) -> None:
     code, out, _ = setup("--partitions", "2")
-    assert (code, out.splitlines()) == (Exit.OK, [f"{name} is made" for name in TOPICS])
+    assert (code, out.splitlines()) == (
+        Exit.OK,
+        [f"{name} is made, 2 partitions, 1 copy" for name in TOPICS] + [ONE_COPY],
+    )
     assert asyncio.run(check(clients)) == dict.fromkeys(TOPICS, 2)
-    assert setup("--partitions", "2")[:2] == (Exit.OK, "All topics are there, and as they must be.\n")
+    right = "All topics are there, and as they must be: 2 partitions, 1 copy."
+    code, out, _ = setup("--partitions", "2")
+    assert (code, out.splitlines()) == (Exit.OK, [right, ONE_COPY])
+
+
+def test_of_several_copies_it_says_how_many_and_warns_of_nothing(setup: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def three(*_: object) -> Setup:
+        return Setup([HISTORY.name], [], 1, 3)
+
+    monkeypatch.setattr("ownstack_bus.kafka.topics.set_up", three)
+    assert setup()[:2] == (Exit.OK, "ownstack.history is made, 1 partition, 3 copies\n")
+    assert document(setup("--json")[1])["replication"] == 3
 
 
 def test_it_says_line_by_line_what_differs(setup: Run, clients: Clients) -> None:
@@ -71,7 +86,7 @@ def test_it_says_line_by_line_what_differs(setup: Run, clients: Clients) -> None
 
 def test_scripts_get_the_same_as_json(setup: Run, clients: Clients) -> None:
     code, out, _ = setup("--partitions", "2", "--json")
-    assert (code, document(out)) == (Exit.OK, {"created": list(TOPICS), "differences": []})
+    assert (code, document(out)) == (Exit.OK, {"created": list(TOPICS), "differences": [], "replication": 1})
     code, _, err = setup("--partitions", "3", "--json")
     error = document(err)["error"]
     assert (code, error["code"]) == (Exit.FAILED, "bus-topics-differ")

@@ -20,7 +20,12 @@ from ownstack_bus.port import BusError, Outgoing
 from ownstack_contracts.topics import COMMANDS, DEAD_LETTERS, DEPLOYS, HISTORY, LOGS, REPORTS, TOPICS
 
 DAY = 24 * 60 * 60 * 1_000
-RIGHT = {"max.message.bytes": "2097152", "message.timestamp.type": "LogAppendTime", "min.insync.replicas": "1"}
+RIGHT = {
+    "max.message.bytes": "2097152",
+    "compression.type": "uncompressed",
+    "message.timestamp.type": "LogAppendTime",
+    "min.insync.replicas": "1",
+}
 
 
 @pytest.fixture
@@ -89,6 +94,21 @@ async def test_what_differs_is_said_and_left_as_it_is(clients: Clients) -> None:
         assert [name for name in map(clients.topic, TOPICS) if name in await admin.list_topics()] == [
             clients.topic(HISTORY.name)
         ], "nothing is made beside what is not right"
+
+
+async def test_a_topic_that_takes_no_big_records_is_said(clients: Clients) -> None:
+    await make(clients, HISTORY.name, 2, RIGHT | {"retention.ms": "-1", "max.message.bytes": "1000000"})
+    setup = await set_up(clients, partitions=2)
+    assert setup.differences == [Difference(HISTORY.name, "max.message.bytes", "1000000", "2097152")]
+
+
+async def test_fewer_copies_than_asked_for_are_said_and_nothing_is_made(clients: Clients) -> None:
+    await make(clients, HISTORY.name, 2, RIGHT | {"retention.ms": "-1"})
+    setup = await set_up(clients, 2, replication=3)
+    assert setup.differences == [Difference(HISTORY.name, "replication", "1", "3")]
+    async with started(clients, clients.admin()) as admin:
+        there = await admin.list_topics()
+    assert [name for name in TOPICS if clients.topic(name) in there] == [HISTORY.name]
 
 
 async def test_more_than_what_is_needed_is_right(clients: Clients) -> None:

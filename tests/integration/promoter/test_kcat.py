@@ -43,14 +43,14 @@ async def here() -> AsyncIterator[Installation]:
         await bus.close()
 
 
-async def kcat(here: Installation, lines: Sequence[bytes]) -> None:
+async def kcat(here: Installation, lines: Sequence[bytes], *options: str) -> None:
     """Publish `key:value` lines on `commands`."""
     program = shutil.which("kcat")
     if program is None:
         if os.environ.get("CI"):
             pytest.fail(HOW)
         pytest.skip(HOW)
-    arguments = ["-P", "-b", here.servers, "-t", here.topic, "-K", ":"]
+    arguments = ["-P", "-b", here.servers, "-t", here.topic, "-K", ":", *options]
     process = await asyncio.create_subprocess_exec(program, *arguments, stdin=PIPE, stderr=PIPE)
     _, complaints = await process.communicate(b"\n".join(lines) + b"\n")
     assert process.returncode == 0, complaints
@@ -83,6 +83,15 @@ async def test_teams_published_by_kcat_are_forwarded_and_each_is_obeyed_once(her
         facts = [decode(H, record.value).envelope for record in history if record.key == team]
         assert [fact.type for fact in facts] == ["TeamCreated", "StackAdded", "CommandRejected"]
         assert [fact.sequence for fact in facts] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_whatever_compression_a_publisher_chose_it_is_obeyed(here: Installation, codec: str) -> None:
+    many = [b"acme:" + encode(TeamCreated(), source="/test", team="acme", id=f"same-{i}") for i in range(100)]
+    async with running(Promoter(here.bus, Settings()).run()):
+        await kcat(here, many, "-z", codec)
+        facts = await until(here.bus, H, partition_of("acme", PARTITIONS), 100)
+    assert decode(H, facts[0].value).envelope.type == "TeamCreated"
 
 
 async def test_900_kilobytes_of_garbage_become_a_dead_letter_and_the_partition_goes_on(here: Installation) -> None:

@@ -61,6 +61,25 @@ async def test_a_client_is_stopped_to_its_end_before_the_cancellation_is_passed_
     assert (stopping.cancelled(), client.stopped) == (True, True)
 
 
+async def test_a_client_whose_end_was_cancelled_from_inside_is_closed_and_nobody_else_is_cancelled() -> None:
+    class Interrupted:
+        """As a consumer is whose fetcher waits between two tries: the cancellation of its task leaves `stop`."""
+
+        def __init__(self) -> None:
+            self._client = self
+            self.closed = False
+
+        async def stop(self) -> None:
+            raise asyncio.CancelledError
+
+        async def close(self) -> None:
+            self.closed = True
+
+    client = Interrupted()
+    await stop(client)
+    assert client.closed
+
+
 async def test_a_client_that_can_not_be_started_is_stopped() -> None:
     consumer = CLIENTS.consumer()
     with pytest.raises(BusError) as refused:

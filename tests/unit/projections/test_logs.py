@@ -136,6 +136,19 @@ async def test_old_lines_are_deleted_and_new_ones_stay(logs: Logs) -> None:
     assert await logs.readmodel.last_line("acme", "shop") > cursor, "a cursor is never given twice"
 
 
+async def test_a_topic_that_was_made_anew_is_stored_from_its_beginning_and_gone_on_with(
+    logs: Logs, house: House
+) -> None:
+    await logs.take(printed("a", "b"), printed("c", number=2), printed("d", number=3))
+    anew = Logs(house)
+    assert await anew.sink.positions() == {0: 3}
+    await anew.take(printed("c", number=2))
+    await anew.take(printed("e", run="r2"))
+    assert await anew.sink.positions() == {0: 2}
+    assert await texts(anew) == ["a", "b", "c", "d", "e"]
+    anew.executor.shutdown()
+
+
 async def test_a_sink_that_was_replaced_writes_nothing(logs: Logs, house: House) -> None:
     zombie = Logs(house)
     await zombie.sink.positions()
