@@ -78,10 +78,11 @@ class Supervisor:
                 beginning.result()
                 waited.discard(beginning)
 
-    def _raise_failed(self, but: str | None = None) -> None:
+    def _raise_failed(self) -> None:
+        """Nobody has cancelled one yet: one that says so has failed, too."""
         for name, task in self._tasks.items():
-            if task.done() and name != but and not task.cancelled():
-                raise ServiceFailed(name) from task.exception()
+            if task.done():
+                raise ServiceFailed(name) from None if task.cancelled() else task.exception()
 
     async def _end_in_order(self) -> bool:
         force = asyncio.create_task(self._force.wait())

@@ -6,7 +6,6 @@ import asyncio
 import errno
 import logging
 import os
-import resource
 import socket
 import threading
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ownstack.exits import Failure
 from ownstack.firststart import Welcome, prepare
+from ownstack.openfiles import raise_file_limit
 from ownstack.serve import figures
 from ownstack.serve.meters import PrometheusMeter
 from ownstack.serve.running import explained, settle_collector
@@ -47,10 +47,6 @@ CATCHING_UP = 5.0
 """Seconds that the read model is given, at the end, to show what has happened. The next start goes on from there."""
 
 
-FILES = 65_536
-"""Open at once, if the system lets us; not more, since the programs of stacks may look at each that they could have."""
-
-
 @dataclass(frozen=True, slots=True)
 class Options:
     """data: the folder of the file, absolute. port 0: any that is free."""
@@ -74,18 +70,6 @@ def live(options: Options, ready: Callable[[Welcome], None], stopping: Callable[
     """`run`, with as many files and connections open at once as this process may have."""
     raise_file_limit()
     return asyncio.run(run(options, ready, stopping))
-
-
-def raise_file_limit(wanted: int = FILES) -> None:
-    """Let this process have `wanted` files open, or as many as it may: each connection and each phase takes some."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft == resource.RLIM_INFINITY or soft >= most:
-        return
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    except (OSError, ValueError) as error:  # some systems have a limit below the one that they tell
-        log.warning("no more than %d files can be open at once: %s", soft, error)
 
 
 async def run(options: Options, ready: Callable[[Welcome], None], stopping: Callable[[], None]) -> bool:

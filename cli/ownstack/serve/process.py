@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings
 from ownstack import uplog
 from ownstack.exits import Exit, Failure
 from ownstack.missing import service_missing
+from ownstack.openfiles import raise_file_limit
 from ownstack.serve.settings import ProcessSettings
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ async def _run(service: str) -> bool:
         with checked():
             settings = ProcessSettings()  # type: ignore[call-arg] # the environment gives the rest
             uplog.set_up(json=settings.log_format == "json", level=uplog.LEVELS[settings.log_level])
+            raise_file_limit()
             module: Any = import_module(f"ownstack.serve.{service}")
             ended: bool = await module.run(settings)
     except ModuleNotFoundError as error:

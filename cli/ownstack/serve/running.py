@@ -58,7 +58,7 @@ async def live(services: Sequence[Service], settings: ProcessSettings, where: st
 
 def explained(failed: ServiceFailed) -> Failure:
     """What a service died of, for people; what nobody expected is logged with its trace."""
-    cause = failed.__cause__
+    cause = failed.__cause__ or failed
     if isinstance(cause, BusError):
         return Failure(cause.code, f"The {failed.name} has stopped: {cause}")
     log.error("the %s has failed", failed.name, exc_info=cause)

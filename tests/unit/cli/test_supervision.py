@@ -118,3 +118,14 @@ async def test_a_service_that_fails_while_it_is_ended_has_failed(ended: list[str
     with pytest.raises(RuntimeError, match="drain broke"):
         await Supervisor([Service("a", a.run, broken)]).run(begin)
     assert ended == ["a"]
+
+
+async def test_a_service_that_ends_as_if_it_were_cancelled_has_failed(ended: list[str]) -> None:
+    other = Part("other", ended)
+
+    async def vanish() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(ServiceFailed) as failed:
+        await Supervisor([Service("other", other.run), Service("vanishing", vanish)]).run(nothing)
+    assert (failed.value.name, ended) == ("vanishing", ["other"])

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from ownstack.exits import Failure
-from ownstack.up import FILE, open_rooms, raise_file_limit
+from ownstack.openfiles import raise_file_limit
+from ownstack.up import FILE, open_rooms
 
 
 def modes(folder: Path) -> dict[str, str]:
@@ -71,7 +72,7 @@ def limits(soft: int, hard: int, wanted: int) -> int:
     code = f"""
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
-from ownstack.up import raise_file_limit
+from ownstack.openfiles import raise_file_limit
 raise_file_limit({wanted})
 print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
