@@ -69,10 +69,31 @@ def test_what_kcat_publishes_deploys_and_what_is_broken_is_told(program: str, ho
     (rejected,) = until_found(lambda: facts(house, "CommandRejected"))
     assert rejected["data"]["command"] == "misspelt"
     assert rejected["data"]["command_type"] == "PromotionRequested"
+    _look_after(house, next(letter for letter in letters if letter["code"] == "invalid-data"))
     publish(program, house, written)
     publish(program, house, event("after-all", {"app": "shop-staging", "redeploy": True}))
     again = until_found(lambda: facts(house, "PromotionSucceeded", 2))
     assert [fact["correlationid"] for fact in again] == ["by-hand", "after-all"]
+
+
+def _look_after(house: Installation, letter: dict[str, Any]) -> None:
+    """What an operator does, without a server: look at it; send it again, which is rejected again, under a new id."""
+    on_the_bus = ("--bus", house.env["OWNSTACK_BUS"])
+    shown = json.loads(house.right("dead-letter", "show", letter["id"], *on_the_bus, "--json"))
+    assert "misspelt" in json.dumps(shown)
+    sent = json.loads(house.right("dead-letter", "resend", letter["id"], *on_the_bus, "--json"))
+    assert sent["id"] != "misspelt"
+    rejected = until_found(lambda: facts(house, "CommandRejected", 2))
+    assert {fact["data"]["command"] for fact in rejected} == {"misspelt", sent["id"]}
+
+
+def test_a_letter_that_was_cut_is_not_sent_again(program: str, house: Installation) -> None:
+    begun(house, FEW)
+    publish(program, house, event("too-long", {"app": "x" * 300_000}))
+    (letter,) = until_found(lambda: letters_of(house, 1))
+    for where in ((), ("--bus", house.env["OWNSTACK_BUS"])):
+        refused = house.ownstack("dead-letter", "resend", letter["id"], *where, "--json")
+        assert (refused.returncode, json.loads(refused.stderr)["error"]["code"]) == (3, "dead-letter-cut")
 
 
 def event(name: str, content: dict[str, Any]) -> str:

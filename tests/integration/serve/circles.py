@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,17 @@ class Circle:
         mine = (process for process in self.processes if process.service == service)
         lines = (line for process in mine for line in process.lines)
         return [line["message"] for line in lines if line.get("correlationid") == correlation]
+
+    def figure(self, service: str, name: str, **labels: str) -> float | None:
+        """A figure of all processes of a service together, over all labels that are not given; None: nobody has it."""
+        found = [
+            float(line.rpartition(" ")[2])
+            for process in self.processes
+            if process.service == service
+            for line in process.figures().splitlines()
+            if re.match(rf"{name}[ {{]", line) and all(f'{key}="{value}"' in line for key, value in labels.items())
+        ]
+        return sum(found) if found else None
 
 
 def begun(house: Installation, fleet: Sequence[str] = FLEET) -> Circle:

@@ -6,8 +6,8 @@ import json
 
 import httpx
 import pytest
-from tests.integration.api.sse import following, until
-from tests.integration.serve.circles import DIGESTS, FLEET, IMAGES, begun, with_shop
+from tests.integration.api.sse import Sent, following, until
+from tests.integration.serve.circles import DIGESTS, FLEET, IMAGES, Circle, begun, with_shop
 from tests.integration.serve.processes import Installation
 
 pytestmark = pytest.mark.timeout(300)
@@ -40,7 +40,37 @@ async def test_what_is_commanded_through_one_api_is_done_logged_and_streamed_by_
     logs = "".join(process.said for process in house.started)
     assert circle.token not in logs
     assert IMAGES[0] not in logs
+    await _goes_on_elsewhere(circle, seen[0])
+    _counts(house, circle)
     assert [process.terminate() for process in circle.processes] == [0] * len(FLEET)
+
+
+async def _goes_on_elsewhere(circle: Circle, last: Sent) -> None:
+    """A stream that broke off at one api is taken up at another."""
+    headers = {"Authorization": f"Bearer {circle.token}", "Last-Event-ID": str(last.id)}
+    async with (
+        httpx.AsyncClient(base_url=circle.url, headers=headers, trust_env=False, timeout=60) as client,
+        following(client, "/api/v1/events") as events,
+    ):
+        assert (await anext(events)).id == last.id + 1
+
+
+def _counts(house: Installation, circle: Circle) -> None:
+    """What /metrics of the services show of what has happened."""
+    assert house.ownstack("app", "pipeline", "create", "nope", "--json").returncode == 3
+    assert circle.figure("promoter", "ownstack_promoter_inputs_total", type="PromotionRequested") == 1
+    assert circle.figure("promoter", "ownstack_promoter_refusals_total", code="app-unknown") == 1
+    assert (circle.figure("promoter", "ownstack_promoter_grants_total") or 0) >= 3
+    assert circle.figure("promoter", "ownstack_promoter_leases_lapsed_total") == 0
+    assert circle.figure("deployer", "ownstack_deployer_runs_in_flight") == 0
+    assert circle.figure("deployer", "ownstack_deployer_reports_total", type="StackDeploySucceeded") == 3
+    for service, consumer in (
+        ("promoter", "promoter"),
+        ("deployer", "deployer"),
+        ("projections", "projections.ownstack.history"),
+    ):
+        assert (circle.figure(service, "ownstack_bus_batch_records_count", consumer=consumer) or 0) > 0
+        assert circle.figure(service, "ownstack_bus_lag", consumer=consumer) is not None
 
 
 def test_a_request_is_in_the_log_under_the_id_that_its_answer_has(house: Installation) -> None:
