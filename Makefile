@@ -45,7 +45,7 @@ check: $(READY) ## lint, form, boundaries, types, generated files fresh
 extras: $(READY) ## build the wheel; install each extra alone and import its main
 	@$(RUN) python tools/extras.py
 
-bench: $(READY) ## measure, on both buses or on BUS=embedded|kafka; beside FLOOR=program, if given
+bench: $(READY) ## measure, on both buses or on BUS=embedded|kafka; beside FLOOR=command, if given
 	@OWNSTACK_BENCH_BUS="$(BUS)" OWNSTACK_BENCH_FLOOR="$(FLOOR)" PYTHONPATH=. $(RUN) python -m tests.bench.bench
 
 faults: $(READY) ## on one machine: a bus that is killed and damaged, a house that is killed KILLS=50 times

@@ -1,7 +1,7 @@
 """`make bench`: what a promotion over N stacks takes, and a rebuild of the read model. Writes build/bench.json.
 
-`make bench BUS=embedded` or `BUS=kafka` measures one of the two only; `FLOOR=path/of/a/program.py` measures that, too,
-and says the ratio (tests/bench/floor.py).
+`make bench BUS=embedded` or `BUS=kafka` measures one of the two only; `FLOOR="python path/of/it.py"` measures that,
+too, and says the ratio (tests/bench/floor.py).
 """
 
 from __future__ import annotations
@@ -150,6 +150,8 @@ def main() -> None:
     ]
     for rows in tables:
         show(console, rows)
+    if not tables[-1]:
+        console.print("no floor was measured: FLOOR=… names none")
     target = ROOT / "build" / "bench.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps([row for rows in tables for row in rows], indent=2) + "\n", encoding="utf-8")

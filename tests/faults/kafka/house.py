@@ -161,7 +161,8 @@ async def open_house(
 ) -> AsyncIterator[House]:
     """All services running, all teams set up, on topics and a database of their own.
 
-    seed: decides all that is left to chance here. servers: the brokers; None: those of this run. env: what the services are told beside where things are.
+    seed: decides all that is left to chance here. servers: the brokers; None: those of this run. env: what the services
+    are told beside where things are.
     """
     where = servers if servers is not None else await asyncio.to_thread(kafka)
     async with AsyncExitStack() as stack:
