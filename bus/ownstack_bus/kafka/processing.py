@@ -18,7 +18,7 @@ from ownstack_bus.kafka.errors import UNAVAILABLE, translating
 from ownstack_bus.kafka.membership import Membership
 from ownstack_bus.kafka.owning import Factory, Surroundings
 from ownstack_bus.kafka.reading import Check
-from ownstack_bus.kafka.starting import stop
+from ownstack_bus.kafka.starting import start, stop
 from ownstack_bus.kafka.topics import counts_of
 from ownstack_bus.port import BusError
 
@@ -65,7 +65,7 @@ async def _started(clients: Clients, service: str, check: Check) -> tuple[AIOKaf
         )
         try:
             with translating(clients.servers):
-                await consumer.start()
+                await start(consumer)
                 return consumer, await counts_of(clients)
         except BaseException as error:
             await stop(consumer)

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 FIRST_DELAY_S = 0.1
 LAST_DELAY_S = 5.0
 CANCEL_S = 1.0
+GRACE_S = 1.0
+"""A start that is cancelled may come to its end within so long: aiokafka would leave its first connection open."""
 
 C = TypeVar("C", AIOKafkaConsumer, AIOKafkaProducer, AIOKafkaAdminClient)
 
@@ -42,7 +44,7 @@ async def begin(clients: Clients, client: Any) -> None:
     Raises BusError `bus-unavailable`, `bus-not-allowed`, `bus-tls`, and what else `translated` tells.
     """
     try:
-        await client.start()
+        await start(client)
     except BaseException as error:
         await stop(client)
         if isinstance(error, KafkaConnectionError):
@@ -50,6 +52,17 @@ async def begin(clients: Clients, client: Any) -> None:
             raise translated(why, clients.servers) from why
         if isinstance(error, KafkaError | OSError | TimeoutError):
             raise translated(error, clients.servers) from error
+        raise
+
+
+async def start(client: Any) -> None:
+    """As its own `start`, which leaves nothing behind when it is cancelled."""
+    starting = asyncio.ensure_future(client.start())
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting}, timeout=GRACE_S)
+        await ended({starting})
         raise
 
 

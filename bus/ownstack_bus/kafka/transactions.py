@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from ownstack_bus.kafka.clients import Clients
 from ownstack_bus.kafka.ending import close, looked_at
 from ownstack_bus.kafka.publishing import place_of
+from ownstack_bus.kafka.starting import start
 from ownstack_bus.port import BusError, Outgoing
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class Transactions:
     async def start(self) -> None:
         """From here on no earlier producer of this id writes anything, and what it left is settled."""
         async with asyncio.timeout(STARTING_S):
-            await self._producer.start()
+            await start(self._producer)
 
     def write(self, records: Sequence[Routed], offsets: Mapping[TopicPartition, int]) -> asyncio.Task[None]:
         """Write the records, and commit the offsets, all at once; one after another.

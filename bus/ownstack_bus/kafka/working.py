@@ -20,7 +20,7 @@ from ownstack_bus.kafka.group import Group
 from ownstack_bus.kafka.holding import Holding
 from ownstack_bus.kafka.joining import Joining
 from ownstack_bus.kafka.reading import Check
-from ownstack_bus.kafka.starting import stop
+from ownstack_bus.kafka.starting import start, stop
 from ownstack_bus.kafka.watching import Watchdog
 from ownstack_bus.port import Actor, BusError
 
@@ -57,7 +57,7 @@ async def _started(clients: Clients, topic: str, group: str) -> AIOKafkaConsumer
             group_id=clients.named(group), partition_assignment_strategy=(sticky(),), **clients.session()
         )
         try:
-            await consumer.start()
+            await start(consumer)
             if clients.topic(topic) not in await consumer.topics():
                 raise BusError("unknown-topic", f"There is no topic {topic!r}. Run `ownstack bus setup` first.")
         except BaseException as error:

@@ -9,7 +9,7 @@ import pytest
 
 from ownstack_bus.kafka import KafkaSettings
 from ownstack_bus.kafka.clients import Clients
-from ownstack_bus.kafka.starting import begin, ended, started, stop
+from ownstack_bus.kafka.starting import begin, ended, start, started, stop
 from ownstack_bus.port import BusError
 
 CLIENTS = Clients("127.0.0.1:1", KafkaSettings(request_timeout=1))
@@ -47,6 +47,29 @@ async def test_who_is_cancelled_while_a_client_is_stopped_is_cancelled() -> None
     with pytest.raises(asyncio.CancelledError):
         await using
     assert client.stopped
+
+
+async def test_a_start_that_is_cancelled_comes_to_its_end_first() -> None:
+    class Starting:
+        """As aiokafka's clients: cancelled between two answers of a broker, it would forget to close a connection."""
+
+        def __init__(self) -> None:
+            self.begun, self.answered = asyncio.Event(), asyncio.Event()
+            self.started = False
+
+        async def start(self) -> None:
+            self.begun.set()
+            await self.answered.wait()
+            self.started = True
+
+    client = Starting()
+    starting = asyncio.ensure_future(start(client))
+    await client.begun.wait()
+    starting.cancel()
+    await asyncio.wait({starting}, timeout=0)
+    client.answered.set()
+    await asyncio.wait({starting})
+    assert (starting.cancelled(), client.started) == (True, True)
 
 
 async def test_a_client_is_stopped_to_its_end_before_the_cancellation_is_passed_on() -> None:
