@@ -123,6 +123,8 @@ class Member:
         async with asyncio.timeout(PATIENCE_S):
             await self.process.wait()
             await self._reading
+        if self.process.stdin:
+            self.process.stdin.close()  # that its end was noticed is not waited for
 
 
 @asynccontextmanager

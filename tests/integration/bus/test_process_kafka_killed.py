@@ -29,7 +29,7 @@ async def processor(cluster: Cluster, stops_at: str = "") -> AsyncIterator[Membe
     """A member that is a process (processor.py)."""
     program = Path(__file__).with_name("processor.py")
     arguments = [cluster.servers, cluster.settings.prefix, str(SESSION_S), *([stops_at] if stops_at else [])]
-    process = await asyncio.create_subprocess_exec(sys.executable, str(program), *arguments, stdin=PIPE, stdout=PIPE)
+    process = await asyncio.create_subprocess_exec(sys.executable, str(program), *arguments, stdout=PIPE)
     started = Member(process)
     try:
         yield started
