@@ -28,7 +28,7 @@ $(READY): uv.lock pyproject.toml
 demo: $(READY) ## the story of the README: staging, production on three stacks, a failure, a retry
 	@$(RUN) ownstack demo
 
-test: $(READY) ## all tests but those of the next four targets
+test: $(READY) ## all tests but those of faults, faults-kafka and containers
 	@$(RUN) pytest
 
 check: $(READY) ## lint, form, boundaries, types, generated files fresh
