@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ownstack_contracts.message import Command, Fact, Many
-from ownstack_contracts.names import AppName, Code, Identifier, Number, PinnedImage, Seconds, StackName, Text
+from ownstack_contracts.names import (
+    AppName,
+    Code,
+    ConfigKey,
+    Identifier,
+    Number,
+    PinnedImage,
+    Seconds,
+    StackName,
+    Text,
+)
 
 ReleaseTaskMode = Literal["each-stack", "first-stack"]
 """Whether the release task runs on every stack, or on the first one while the others wait for it."""
@@ -15,8 +25,11 @@ ReleaseTaskMode = Literal["each-stack", "first-stack"]
 PostdeployMode = Literal["once-per-promotion", "once-per-app", "each-stack"]
 """How often the post-deploy script runs."""
 
-ReleaseOrigin = Literal["deploy", "promotion", "found"]
+ReleaseOrigin = Literal["deploy", "promotion", "rollback", "found"]
 """Where a release comes from; `found`: it was live already when its stack was looked at."""
+
+ConfigKeys = Annotated[Many[ConfigKey], Field(max_length=1_000)]
+"""The names of an app's config variables on a stack, in order; never their values."""
 
 MOST_STACKS = 5_000
 """How many stacks an app may be on: what became of each must fit into one fact of at most 1 MiB, as Kafka has it."""
@@ -30,6 +43,14 @@ class AppCreated(Command):
 
     app: AppName
     stacks: Annotated[Many[StackName], Field(max_length=MOST_STACKS)] = ()
+
+
+class AppImportRequested(Command):
+    """Take over `app`, which runs on `stack` under that name; with `config`, with the names of its config variables."""
+
+    app: AppName
+    stack: StackName
+    config: bool = False
 
 
 class AppDestroyed(Command):
@@ -50,6 +71,13 @@ class AppStackRemoved(Command):
 
     app: AppName
     stack: StackName
+
+
+class LookRequested(Command):
+    """Look at what is live of `app` now: on `stack`, or on all of its stacks."""
+
+    app: AppName
+    stack: StackName | None = None
 
 
 class AppSettingsChanged(Command):
@@ -74,6 +102,25 @@ class ReleaseCreated(Fact):
     rollout: Identifier | None = None
     source_app: AppName | None = None
     source_release: Number | None = None
+
+
+class AppImported(Fact):
+    """`app` exists, and is on `stack`, where it runs already. `config_keys` None: they were not asked for, or its
+    driver can't tell."""
+
+    app: AppName
+    app_id: Identifier
+    stack: StackName
+    config_keys: ConfigKeys | None = None
+
+
+class AppImportFailed(Fact):
+    """`app` was not taken over from `stack`: there is no such app here."""
+
+    app: AppName
+    stack: StackName
+    code: Code
+    message: Text
 
 
 class StackAppLeftBehind(Fact):

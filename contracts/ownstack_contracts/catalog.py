@@ -18,18 +18,24 @@ def _types(*messages: type[Message]) -> Types:
 COMMAND_TYPES = _types(
     teams.TeamCreated,
     stacks.StackAdded,
+    stacks.StackChanged,
+    stacks.CheckRequested,
     stacks.StackRemoved,
     apps.AppCreated,
+    apps.AppImportRequested,
     apps.AppDestroyed,
     apps.AppStackAdded,
     apps.AppStackRemoved,
     apps.AppSettingsChanged,
+    apps.LookRequested,
     pipelines.PipelineCreated,
     pipelines.PipelineRemoved,
     pipelines.StagingAdded,
     pipelines.StageRemoved,
     rollouts.DeployRequested,
+    rollouts.RollbackRequested,
     rollouts.StackRetryRequested,
+    rollouts.RunRequested,
     promotions.PromotionRequested,
     promotions.PromotionCancelRequested,
 )
@@ -49,6 +55,9 @@ _ADMITTED_REPORTS = _types(
     jobs.StackLookFailed,
     jobs.StackAppRemoved,
     jobs.StackAppRemovalFailed,
+    jobs.StackRunEnded,
+    jobs.StackRunFailed,
+    jobs.StackChecked,
 )
 
 REPORT_TYPES: Types = MappingProxyType(
@@ -60,11 +69,15 @@ DEPLOY_TYPES = _types(
     jobs.PostdeployRequested,
     jobs.StackLookRequested,
     jobs.StackAppRemovalRequested,
+    jobs.StackRunRequested,
+    jobs.StackCheckRequested,
     jobs.JobGranted,
     jobs.JobClosed,
 )
 
 _CONSEQUENCES = _types(
+    apps.AppImported,
+    apps.AppImportFailed,
     apps.ReleaseCreated,
     apps.StackAppLeftBehind,
     rollouts.DeployOpened,
@@ -75,6 +88,7 @@ _CONSEQUENCES = _types(
     rollouts.DeployFailed,
     rollouts.DeployCancelled,
     rollouts.DeploySuperseded,
+    promotions.PromotionBegun,
     promotions.PromotionOpened,
     promotions.PromotionSucceeded,
     promotions.PromotionPartiallySucceeded,
@@ -86,6 +100,7 @@ _CONSEQUENCES = _types(
     jobs.StackDeployCancelled,
     jobs.StackDeploySkipped,
     jobs.PostdeployUnknown,
+    jobs.StackRunUnknown,
     jobs.JobExpired,
     rejections.CommandRejected,
     rejections.DecisionCut,
@@ -107,6 +122,9 @@ TYPES_BY_TOPIC: Mapping[str, Types] = MappingProxyType(
 """Dead letters are not messages: their bytes are kept as they came."""
 
 
-def deploys_key(team: str, app: str, stack: str) -> str:
-    """The key on `deploys`: one app on one stack."""
-    return f"{team}/{app}@{stack}"
+def deploys_key(team: str, message: jobs.StackJob | jobs.JobGranted | jobs.JobClosed | jobs.StackCheckRequested) -> str:
+    """The key on `deploys`: one app on one stack; a stack that is checked; or a command that runs beside the app."""
+    if isinstance(message, jobs.StackCheckRequested):
+        return f"{team}/@{message.stack}"
+    key = f"{team}/{message.app}@{message.stack}"
+    return f"{key}#{message.job}" if jobs.is_beside(message.job) else key

@@ -15,6 +15,7 @@ from ownstack_contracts.message import Message
 
 _SHOP = f"registry.example.com/acme/shop@sha256:{'3b' * 32}"
 _FOUND = f"registry.example.com:5000/acme/shop:2.0@sha256:{'c4' * 32}"
+_HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN6gQxBsl0T9Tz8pXh6oOq1hNf2nq7l0vVwJt3mYcK5d"
 _NOON = 1_767_268_800_000
 _PROMOTION, _DEPLOY = "9d0c2f6e-promote", "5f1b7a30-deploy"
 _RUN = {"run": "0f8fad5b5d4b4c7e9a2b1c3d4e5f6071", "app": "shop", "stack": "eu-1"}
@@ -22,6 +23,7 @@ _DEPLOYED: dict[str, Any] = {**_RUN, "job": f"{_PROMOTION}.eu-1.1"}
 _SCRIPT: dict[str, Any] = {**_RUN, "job": f"{_PROMOTION}.eu-1#postdeploy.1"}
 _LOOKED: dict[str, Any] = {**_RUN, "job": "shop.7.eu-1#look.1"}
 _REMOVED: dict[str, Any] = {**_RUN, "job": "shop.7.eu-1#remove.2"}
+_RAN: dict[str, Any] = {**_RUN, "job": "0e6a2f85#run"}
 _PLACE: dict[str, Any] = {"app": "shop", "stack": "eu-1"}
 _JOB: dict[str, Any] = {
     **_PLACE,
@@ -65,17 +67,23 @@ _COMMANDS: tuple[Message, ...] = (
     stacks.StackAdded(
         stack="eu-1", driver="program", address="/srv/ownstack/stack", settings={"port_range": "20000-20100"}
     ),
+    stacks.StackChanged(stack="eu-2", address="dokku@203.0.113.7:22", settings={"host_key": _HOST_KEY}),
+    stacks.CheckRequested(stack="eu-2"),
     stacks.StackRemoved(stack="eu-1", forget=True),
     apps.AppCreated(app="shop", stacks=("eu-1", "us-1")),
+    apps.AppImportRequested(app="shop", stack="eu-2", config=True),
     apps.AppDestroyed(app="shop"),
     apps.AppStackAdded(app="shop", stack="us-1"),
     apps.AppStackRemoved(app="shop", stack="us-1"),
+    apps.LookRequested(app="shop", stack="eu-1"),
     apps.AppSettingsChanged(app="shop", release_task="first-stack", postdeploy="once-per-app", running_deadline=600),
     pipelines.PipelineCreated(production="shop"),
     pipelines.PipelineRemoved(production="shop"),
     pipelines.StagingAdded(production="shop", staging="shop-qa", before="shop-staging"),
     pipelines.StageRemoved(production="shop", stage="shop-qa"),
     rollouts.DeployRequested(app="shop-staging", image=_SHOP, stacks=("eu-1",), redeploy=True),
+    rollouts.RollbackRequested(app="shop", release=11, acknowledge_migrations=True),
+    rollouts.RunRequested(app="shop", stack="eu-1", command=("rake", "db:version")),
     rollouts.StackRetryRequested(app="shop", stack="us-1"),
     promotions.PromotionRequested(app="shop-staging", release=5, stacks=("eu-1", "us-1")),
     promotions.PromotionCancelRequested(promotion=_PROMOTION),
@@ -107,6 +115,18 @@ _REPORTS: tuple[Message, ...] = (
     ),
     jobs.StackAppRemoved(**_REMOVED),
     jobs.StackAppRemovalFailed(**_REMOVED, code="remove-failed", message="The program ended with exit code 1."),
+    jobs.StackRunEnded(**_RAN, exit_code=3, lines=2),
+    jobs.StackRunFailed(**_RAN, code="unreachable", message="The stack does not answer."),
+    jobs.StackChecked(
+        job="9d5f1e74#check",
+        stack="eu-2",
+        deployer="deployer-1",
+        code="key-refused",
+        message="203.0.113.7 does not let deployer-1 in as dokku: its key is not there.",
+        host_key=_HOST_KEY,
+        fingerprint="SHA256:jvzm9gWcKVGGbN1Y2bHdJjv5vzk0gPc0Vt7yJ0m1WjE",
+        public_key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGx8mJ5rQp0V0S2q3V0Lk7o2mZl7WQv2Tg1yq3zI0b1X ownstack-deployer-1",
+    ),
 )
 
 _DEPLOYS: tuple[Message, ...] = (
@@ -116,6 +136,15 @@ _DEPLOYS: tuple[Message, ...] = (
     jobs.PostdeployRequested(**_JOB, **_RELEASE, job=f"{_PROMOTION}.eu-1#postdeploy.1"),
     jobs.StackLookRequested(**_JOB, job="shop.7.eu-1#look.1"),
     jobs.StackAppRemovalRequested(**_JOB, job="shop.7.eu-1#remove.2"),
+    jobs.StackRunRequested(**_JOB, job="0e6a2f85#run", command=("rake", "db:version")),
+    jobs.StackCheckRequested(
+        job="9d5f1e74#check",
+        stack="eu-2",
+        driver="dokku",
+        address="dokku@203.0.113.7:22",
+        settings={"host_key": _HOST_KEY},
+        waiting_until=_NOON + 60_000,
+    ),
     jobs.JobGranted(
         **_DEPLOYED,
         kind="deploy",
@@ -152,6 +181,8 @@ _CONSEQUENCES: tuple[Message, ...] = (
         source_app="shop-staging",
         source_release=5,
     ),
+    apps.AppImported(app="shop", app_id="shop.7", stack="eu-2", config_keys=("DATABASE_URL", "SECRET_KEY_BASE")),
+    apps.AppImportFailed(app="shop", stack="eu-2", code="app-not-on-stack", message="eu-2 has no app shop."),
     apps.StackAppLeftBehind(
         **_PLACE,
         app_id="shop.7",
@@ -162,6 +193,17 @@ _CONSEQUENCES: tuple[Message, ...] = (
     rollouts.DeployOpened(**_OPENED, rollout=_DEPLOY, app="shop-staging", app_id="shop-staging.9"),
     rollouts.RolloutQueued(**_ROLLOUT, stacks=("eu-1", "us-1"), behind=_DEPLOY),
     rollouts.RolloutStarted(**_ROLLOUT, stacks=("eu-1", "us-1"), release=12, config_fingerprint=apps.NO_CONFIG),
+    promotions.PromotionBegun(
+        promotion=_PROMOTION,
+        source="shop-staging",
+        source_release=5,
+        looked_at=("eu-1",),
+        target="shop",
+        target_app_id="shop.7",
+        stacks=("eu-1", "us-1"),
+        redeploy=False,
+        requester="token:ci",
+    ),
     promotions.PromotionOpened(
         **_OPENED,
         promotion=_PROMOTION,
@@ -176,6 +218,7 @@ _CONSEQUENCES: tuple[Message, ...] = (
     jobs.StackDeployCancelled(**_PLACE, job=f"{_PROMOTION}.eu-1.1", deployment=f"{_PROMOTION}.eu-1"),
     jobs.StackDeploySkipped(**_PLACE, deployment=f"{_PROMOTION}.eu-1", rollout=_PROMOTION, code="first-stack-failed"),
     jobs.PostdeployUnknown(**_PLACE, job=f"{_PROMOTION}.eu-1#postdeploy.1", rollout=_PROMOTION),
+    jobs.StackRunUnknown(**_PLACE, job="0e6a2f85#run"),
     jobs.JobExpired(**_PLACE, job="shop.7.eu-1#remove.2", deadline="running"),
     rejections.CommandRejected(
         command="8c4e0d63-deploy",

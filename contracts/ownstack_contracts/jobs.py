@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ownstack_contracts.apps import ConfigKeys
 from ownstack_contracts.message import Fact, Many, Message, Report
 from ownstack_contracts.names import (
     Address,
@@ -23,15 +24,34 @@ from ownstack_contracts.names import (
 )
 from ownstack_contracts.stacks import DriverSettings
 
-JobKind = Literal["deploy", "postdeploy", "look", "remove"]
+JobKind = Literal["deploy", "postdeploy", "look", "remove", "run"]
+
+RunCommand = Annotated[
+    Many[Annotated[str, Field(max_length=4_096, pattern=r"^[^\x00]*$")]], Field(min_length=1, max_length=256)
+]
+"""A program and its arguments, as they are given to it: no shell reads them."""
 
 CloseReason = Literal["ended", "expired", "superseded", "cancelled"]
 
 
-class Live(Message):
-    """What a stack holds of an app, as its driver sees it. `generation` 0: left by something other than us."""
+BESIDE = "#run"
+"""How the ids of jobs end that run beside the others of their app and stack, instead of waiting their turn."""
 
-    image: PinnedImage
+
+def is_beside(job: str) -> bool:
+    """Whether a job, by its id, is a command that runs beside what else goes on with the app."""
+    return job.endswith(BESIDE)
+
+
+class Live(Message):
+    """What a stack holds of an app, as its driver sees it. `generation` 0: left by something other than us.
+
+    image: None if what runs there has no digest in any registry (it was built on the stack, or deployed by a tag); then
+    `reference` is what the stack calls it.
+    """
+
+    image: PinnedImage | None = None
+    reference: Annotated[str, Field(max_length=600)] | None = None
     generation: Number = 0
     deployment: Identifier | None = None
     release: Number | None = None
@@ -77,7 +97,15 @@ class PostdeployRequested(StackJob):
 
 
 class StackLookRequested(StackJob):
-    """Look at what is live."""
+    """Look at what is live; with `config`, also at the names of the app's config variables."""
+
+    config: bool = False
+
+
+class StackRunRequested(StackJob):
+    """Run `command` beside the app, in its image and with its config. Granted once ever, and waits for no other job."""
+
+    command: RunCommand
 
 
 class StackAppRemovalRequested(StackJob):
@@ -150,7 +178,9 @@ class ReleaseTaskStarted(RunReport):
 
 
 class ReleaseTaskSucceeded(RunReport):
-    """The release task has ended well."""
+    """The release task has ended well. `ran` False: the image has none."""
+
+    ran: bool = True
 
 
 class RestartStarted(RunReport):
@@ -158,18 +188,24 @@ class RestartStarted(RunReport):
 
 
 class StackDeploySucceeded(RunReport):
-    """The new version serves."""
+    """The new version serves. `postdeploy_done`: the stack has run the post-deploy script itself, as Dokku does at the
+    first deployment of an app."""
 
     live: Live
+    postdeploy_done: bool = False
 
 
 class StackDeployFailed(RunReport):
-    """The deployment did not come about; `live` is what serves now, None if nothing does or it is not known."""
+    """The deployment did not come about; `live` is what serves now, None if nothing does or it is not known.
+
+    release_task_began: False if it is sure that the release task of this run did not begin, though it was announced.
+    """
 
     phase: Literal["look", "release-task", "restart"]
     code: Code
     message: Text
     live: Live | None = None
+    release_task_began: bool = True
 
 
 class PostdeployStarted(RunReport):
@@ -188,9 +224,11 @@ class PostdeployFailed(RunReport):
 
 
 class StackObserved(RunReport):
-    """What is live on the stack; None: nothing of this app."""
+    """What is live on the stack; None: nothing of this app. `config_keys` None: they were not asked for, or the driver
+    can't tell."""
 
     live: Live | None = None
+    config_keys: ConfigKeys | None = None
 
 
 class StackLookFailed(RunReport):
@@ -210,6 +248,48 @@ class StackAppRemovalFailed(RunReport):
 
     code: Code
     message: Text
+
+
+class StackRunEnded(RunReport):
+    """The command has ended. `lines`: how many lines it printed that are kept."""
+
+    exit_code: Annotated[int, Field(ge=0, le=255)]
+    lines: Number
+
+
+class StackRunFailed(RunReport):
+    """The command did not come about, or did not come to an end."""
+
+    code: Code
+    message: Text
+
+
+class StackCheckRequested(Fact):
+    """Check whether the stack can be used. Is not claimed: it changes nothing, and may be done twice."""
+
+    job: Identifier
+    stack: StackName
+    driver: Driver
+    address: Address
+    settings: DriverSettings
+    waiting_until: Milliseconds
+
+
+class StackChecked(Report):
+    """What a check found. `code` None: the stack can be used; else `message` is what is wrong, and what to do.
+
+    deployer: who has checked. host_key: the key that the stack showed, as a line of OpenSSH; fingerprint: of that.
+    public_key: that of the deployer, as a line of OpenSSH. None: the driver has no such thing, or did not get so far.
+    """
+
+    job: Identifier
+    stack: StackName
+    deployer: Annotated[str, Field(max_length=200)] = ""
+    code: Code | None = None
+    message: Text = ""
+    host_key: Annotated[str, Field(max_length=2_000)] | None = None
+    fingerprint: Annotated[str, Field(max_length=100)] | None = None
+    public_key: Annotated[str, Field(max_length=2_000)] | None = None
 
 
 class ClockTicked(Report):
@@ -264,8 +344,16 @@ class PostdeployUnknown(Fact):
     stack: StackName
 
 
+class StackRunUnknown(Fact):
+    """The run of the command is lost: it may have run."""
+
+    job: Identifier
+    app: AppName
+    stack: StackName
+
+
 class JobExpired(Fact):
-    """A deadline of a look, a removal or a post-deploy has passed."""
+    """A deadline of a look, a removal, a post-deploy or a command has passed."""
 
     job: Identifier
     app: AppName

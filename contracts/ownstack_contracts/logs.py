@@ -20,6 +20,6 @@ class DeploymentLogged(Report):
     run: Identifier
     app: AppName
     stack: StackName
-    phase: Literal["look", "release-task", "restart", "post-deploy", "remove"]
+    phase: Literal["look", "release-task", "restart", "post-deploy", "remove", "run"]
     number: Number
     lines: Annotated[Many[LogText], Field(min_length=1, max_length=500)]

@@ -43,8 +43,12 @@ Seconds = Annotated[int, Field(ge=1, le=7 * 24 * 3600)]
 Number = Annotated[int, Field(ge=0, le=2**53 - 1)]
 """A counter: exact in every JSON reader (RFC 8259, section 6)."""
 
-Driver = Literal["program", "noop"]
-"""How a stack is driven: `program` runs a program of the user's once per phase; `noop` does nothing, for benchmarks."""
+Driver = Literal["dokku", "program", "noop"]
+"""How a stack is driven: `dokku` is a Dokku server over SSH; `program` runs a program of the user's once per phase;
+`noop` does nothing, for benchmarks."""
+
+ConfigKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}$")]
+"""The name of a config variable: as in an environment (POSIX.1-2017, 8.1)."""
 
 # The grammar of image references and digests: the OCI distribution specification and the OCI image specification
 # ("descriptor", "digest"); the domain as container tools read it.

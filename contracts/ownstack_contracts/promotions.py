@@ -22,6 +22,23 @@ class PromotionCancelRequested(Command):
     promotion: CommandId
 
 
+class PromotionBegun(Fact):
+    """A promotion begins with a look at its source: at what is live on each of the stacks `looked_at`.
+
+    source_release: the release that is known to be live there; None: there is none yet. stacks: where to promote to.
+    """
+
+    promotion: Identifier
+    source: AppName
+    source_release: Number | None = None
+    looked_at: Stacks
+    target: AppName
+    target_app_id: Identifier
+    stacks: Stacks
+    redeploy: bool
+    requester: str
+
+
 class PromotionOpened(Fact):
     """What is promoted, from where to where, by whom: recorded for good."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from ownstack_contracts.apps import MOST_STACKS
+from ownstack_contracts.jobs import RunCommand
 from ownstack_contracts.message import Command, Fact, Many, Message
 from ownstack_contracts.names import AppName, Code, Identifier, ImageReference, Number, PinnedImage, StackName, Text
 
@@ -37,6 +38,26 @@ class DeployRequested(Command):
     redeploy: bool = False
 
 
+class RollbackRequested(Command):
+    """Release again what an older release of `app` was: `release`, or the one that was live before the current one.
+
+    acknowledge_migrations: although release tasks have run since, which a roll back does not undo.
+    """
+
+    app: AppName
+    release: Number | None = None
+    stacks: Stacks | None = None
+    acknowledge_migrations: bool = False
+
+
+class RunRequested(Command):
+    """Run `command` beside `app` on `stack`, in its image and with its config. It stands in the history for good."""
+
+    app: AppName
+    stack: StackName
+    command: RunCommand
+
+
 class StackRetryRequested(Command):
     """Try again what did not succeed: the deployment of `app` on `stack`, or (`postdeploy`) its post-deploy script."""
 
@@ -51,8 +72,20 @@ class StackRetryRequested(Command):
         return self
 
 
+class ReleaseTaskRun(Message):
+    """A release task that ran, or may have run: of this release, on this stack."""
+
+    release: Number
+    stack: StackName
+    succeeded: bool
+
+
 class DeployOpened(Fact):
-    """What is deployed, where, by whom: recorded for good. (For a promotion, `PromotionOpened` says so.)"""
+    """What is deployed, where, by whom: recorded for good. (For a promotion, `PromotionOpened` says so.)
+
+    rolled_back_to: for a roll back, the release whose image it is. release_tasks: those that have run since, which
+    whoever asked for it has acknowledged.
+    """
 
     rollout: Identifier
     app: AppName
@@ -61,6 +94,8 @@ class DeployOpened(Fact):
     stacks: Stacks
     redeploy: bool
     requester: str
+    rolled_back_to: Number | None = None
+    release_tasks: Many[ReleaseTaskRun] = ()
 
 
 class RolloutQueued(Fact):

@@ -24,6 +24,20 @@ class StackAdded(Command):
     settings: DriverSettings = Field(default_factory=dict)
 
 
+class StackChanged(Command):
+    """What is given of `stack` changes; what is not given stays. A setting that is given empty is gone."""
+
+    stack: StackName
+    address: Address | None = None
+    settings: DriverSettings = Field(default_factory=dict)
+
+
+class CheckRequested(Command):
+    """Check that `stack` can be used: reach it, and say in one sentence what is wrong."""
+
+    stack: StackName
+
+
 class StackRemoved(Command):
     """`stack` is used no more. Refused while apps are on it, unless `forget`: then they are left behind there."""
 

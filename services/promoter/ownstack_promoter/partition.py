@@ -156,7 +156,7 @@ class PartitionOwner:
         team, fact = sealed.log.team.name, sealed.fact
         written = [Outgoing(HISTORY.name, team, sealed.value, self._partition)]
         if fact.type_name() in DEPLOY_TYPES:
-            written.append(Outgoing(DEPLOYS.name, deploys_key(team, fact.app, fact.stack), sealed.value))  # type: ignore[attr-defined]
+            written.append(Outgoing(DEPLOYS.name, deploys_key(team, fact), sealed.value))  # type: ignore[arg-type]
         return written
 
     def wake_at(self) -> int | None:

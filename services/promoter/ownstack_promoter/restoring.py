@@ -148,8 +148,7 @@ class _Replay:
             team = self.state.log(name).team
             if (known := team.jobs.get(job)) is None:
                 continue
-            app, stack = known.place
-            key = deploys_key(name, app, stack)
+            key = deploys_key(name, known.request)
             unanswered.append((key, request))
             grant = team.grants.get(known.place)
             if grant is not None and grant.job == job:

@@ -116,7 +116,7 @@ async def sent(bus: Bus, request: Event) -> None:
     """Return once this request is on `deploys`."""
     message = request.message
     assert isinstance(message, StackDeployRequested)
-    partition = partition_of(deploys_key("acme", message.app, message.stack), PARTITIONS)
+    partition = partition_of(deploys_key("acme", message), PARTITIONS)
     async with asyncio.timeout(PATIENCE_S):
         async for record in bus.tail(D, partition, At(offset=0)):
             if decode(D, record.value).envelope.id == request.envelope.id:

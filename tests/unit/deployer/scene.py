@@ -34,7 +34,7 @@ from ownstack_deployer.worker import Worker
 M = TypeVar("M", bound=Message)
 
 TEAM = "acme"
-KEY = deploys_key(TEAM, "shop", "eu-1")
+KEY = f"{TEAM}/shop@eu-1"
 IMAGE = "registry.example/shop@sha256:" + "a" * 64
 OLDER = "registry.example/shop@sha256:" + "b" * 64
 LEASE = 15

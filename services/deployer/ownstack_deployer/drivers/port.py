@@ -8,18 +8,24 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from ownstack_contracts.jobs import Live, PostdeployRequested, StackDeployRequested, StackJob
+from ownstack_contracts.jobs import Live, PostdeployRequested, StackCheckRequested, StackDeployRequested, StackJob
 
-Phase = Literal["look", "release-task", "restart", "post-deploy", "remove"]
+Phase = Literal["look", "release-task", "restart", "post-deploy", "remove", "run"]
 
 
 class PhaseFailed(Exception):
-    """A phase did not come about. `code` is stable; `message` says what was wrong and what to do."""
+    """A phase did not come about. `code` is stable; `message` says what was wrong and what to do.
 
-    def __init__(self, code: str, message: str) -> None:
+    began: False if it is sure that the release task had not begun. in_doubt: what serves may be another version now,
+    though this phase should have left it as it was.
+    """
+
+    def __init__(self, code: str, message: str, *, began: bool = True, in_doubt: bool = False) -> None:
         super().__init__(message)
         self.code = code
         self.message = message[:2_000]
+        self.began = began
+        self.in_doubt = in_doubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +33,14 @@ class Job:
     """What a run was granted: all that a driver needs.
 
     run: the id of the run. until: when the phase under way is stopped at the latest, in seconds of `clock.now`.
+    uncertain: an earlier run may have left something under way on the stack.
     """
 
     team: str
     request: StackJob
     run: str
     until: float
+    uncertain: bool = False
 
     @property
     def place(self) -> str:
@@ -61,11 +69,17 @@ class Place(Protocol):
     async def look(self, log: Log, until: float) -> Live | None:
         """What is live; None: nothing of this app is there. Changes nothing. It ends by `until`, not by `job.until`."""
 
-    async def release_task(self, log: Log) -> None:
-        """Run the release task of the image. What serves goes on serving."""
+    async def config_keys(self, until: float) -> Sequence[str] | None:
+        """The names of the app's config variables, in order; None: it can't be told. Changes nothing."""
 
-    async def restart(self, log: Log) -> None:
-        """Start the image, check its health, turn the traffic. From then on `look` shows this deployment."""
+    async def release_task(self, log: Log) -> bool:
+        """Run the release task of the image. What serves goes on serving. Returns whether the image has one."""
+
+    async def restart(self, log: Log) -> bool:
+        """Start the image, check its health, turn the traffic. From then on `look` shows this deployment.
+
+        Returns whether the stack has also run the post-deploy script by itself.
+        """
 
     async def post_deploy(self, log: Log) -> None:
         """Run the post-deploy script of the image that is live."""
@@ -73,13 +87,26 @@ class Place(Protocol):
     async def remove(self, log: Log) -> None:
         """Remove the app from the stack. From then on `look` shows nothing."""
 
+    async def run(self, command: Sequence[str], log: Log) -> int:
+        """Run a program with its arguments beside the app. Returns its exit code, 0 to 255."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check of a stack found; the fields are those of `StackChecked`."""
+
+    code: str | None = None
+    message: str = ""
+    host_key: str | None = None
+    fingerprint: str | None = None
+    public_key: str | None = None
+
 
 class Driver(Protocol):
     """Drives one kind of stack."""
 
-    @property
-    def slots(self) -> asyncio.Semaphore | None:
-        """How many jobs it works on at once; a job is claimed when it has its slot. None: there is no bound."""
+    def slots(self, request: StackJob) -> asyncio.Semaphore | None:
+        """How many jobs like this it works on at once; a job is claimed when it has its slot. None: no bound."""
 
     def is_instant(self, request: StackJob) -> bool:
         """Whether no operation of this job leaves anything behind in the world or takes any time, so that nothing
@@ -88,8 +115,13 @@ class Driver(Protocol):
     def hold(self, job: Job) -> AbstractAsyncContextManager[Place]:
         """Take the stack-side lock of the app, waiting until `job.until` for an earlier run to let go of it.
 
-        Entering raises PhaseFailed if it can't be had.
+        A command (`StackRunRequested`) runs beside other jobs of the app, and takes no lock. Entering raises
+        PhaseFailed if it can't be had.
         """
+
+    async def check(self, request: StackCheckRequested, until: float) -> Checked:
+        """Whether the stack can be used, found out by `until`. Changes nothing, and raises nothing that the world can
+        bring about: what is wrong is in the answer, with a stable code."""
 
 
 Drivers = Mapping[str, Driver]
