@@ -125,7 +125,7 @@ _REPORTS: tuple[Message, ...] = (
         message="203.0.113.7 does not let deployer-1 in as dokku: its key is not there.",
         host_key=_HOST_KEY,
         fingerprint="SHA256:jvzm9gWcKVGGbN1Y2bHdJjv5vzk0gPc0Vt7yJ0m1WjE",
-        public_key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGx8mJ5rQp0V0S2q3V0Lk7o2mZl7WQv2Tg1yq3zI0b1X ownstack-deployer-1",
+        public_key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGx8mJ5rQp0V0S2q3V0Lk7o2mZl7WQv2Tg1yq3zI0b1X deployer-1",
     ),
 )
 

@@ -12,6 +12,12 @@ _HOST_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
 _SHAPE = re.compile(r"(?P<user>[^@]*)@(?P<host>\[[^\]]*\]|[^:\[\]]*):(?P<port>[0-9]{1,5})", re.ASCII)
 
 
+_HOST_KEY = re.compile(
+    r"SHA256:[A-Za-z0-9+/]{43}"
+    r"|(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-[a-z0-9@.-]{1,60}) [A-Za-z0-9+/]{40,1000}={0,2}"
+)
+
+
 class SshAddress(NamedTuple):
     """Whom to log in as, and where. `host`: a name, or an IP address without brackets."""
 
@@ -45,3 +51,8 @@ def _host(text: str) -> str:
     if not _HOST_NAME.fullmatch(text):
         raise ValueError(f"{text!r} is not the name of a host, nor an IP address")
     return text
+
+
+def is_host_key(text: str) -> bool:
+    """Whether it is the fingerprint of a host key (`SHA256:…`), or a public key as one line without a comment."""
+    return _HOST_KEY.fullmatch(text) is not None

@@ -30,7 +30,8 @@ ENVELOPE = {
 
 _FIELDS = {
     "acknowledge_migrations": "Release although release tasks have run since, which a roll back does not undo.",
-    "address": "Where the stack is, as its driver reads it: of `program`, the absolute path of the program; of `dokku`, `user@host:port`.",
+    "address": "Where the stack is, as its driver reads it: of `program`, the absolute path of the program; of "
+    "`dokku`, `user@host:port`.",
     "again_at": "When the stack will be looked at again: ms since the epoch.",
     "app": "The app.",
     "app_id": "The app in this one of its creations: `<app>.<sequence of AppCreated or AppImported>`.",
@@ -45,7 +46,8 @@ _FIELDS = {
     "command_type": "The type of the command.",
     "config": "Whether the names of its config variables are asked for, too.",
     "config_fingerprint": "Stands for the config that the image is released with; `none` for no config.",
-    "config_keys": "The names of the config variables of the app there; absent: not asked for, or the driver can't tell.",
+    "config_keys": "The names of the config variables of the app there; absent: not asked for, or the driver can't "
+    "tell.",
     "data": "The fields of the command, without secrets.",
     "deadline": "Which deadline has passed: `waiting` for a first grant, or `running` from it on.",
     "deployer": "The name of the deployer, for people.",
@@ -62,7 +64,8 @@ _FIELDS = {
     "image": "The image.",
     "image/Live": "The image, by digest; absent: what runs there has none in any registry.",
     "input": "`topic/partition/offset` of the input that was decided on.",
-    "job": "The job: `<deployment>.<attempt>`, `<deployment>#postdeploy.<n>`, `<app_id>.<stack>#look|remove.<n>`, `<command>#run`, `<command>#check`.",
+    "job": "The job: `<deployment>.<attempt>`, `<deployment>#postdeploy.<n>`, `<app_id>.<stack>#look|remove.<n>`, "
+    "`<command>#run`, `<command>#check`.",
     "job/StackAppLeftBehind": "The removal that did not come about; absent: the stack was forgotten.",
     "kind": "What kind of job or rollout it is.",
     "lease": "For how many seconds the run may work unless it is heard of.",
@@ -78,7 +81,8 @@ _FIELDS = {
     "postdeploy": "How its post-deploy scripts ended, the worst of them; absent: none ran.",
     "postdeploy/AppSettingsChanged": "How often the post-deploy script runs.",
     "postdeploy/StackRetryRequested": "Retry the post-deploy scripts that failed or whose outcome is unknown.",
-    "postdeploy_done": "Whether the stack has run the post-deploy script itself, as Dokku does at the first deployment of an app.",
+    "postdeploy_done": "Whether the stack has run the post-deploy script itself, as Dokku does at the first "
+    "deployment of an app.",
     "production": "The production app, which gives the pipeline its name.",
     "promotion": "The promotion: the id of its `PromotionRequested`.",
     "public_key": "The public key of the deployer: a line of OpenSSH. The stack has to let it in.",

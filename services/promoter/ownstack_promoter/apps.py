@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ownstack_contracts.apps import (
     MOST_STACKS,
@@ -11,21 +11,24 @@ from ownstack_contracts.apps import (
     AppSettingsChanged,
     AppStackAdded,
     AppStackRemoved,
+    LookRequested,
 )
 from ownstack_contracts.message import Message
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.looks import close_looks, look
-from ownstack_promoter.model import App
+from ownstack_promoter.model import App, Stack
 from ownstack_promoter.refused import Refused
 from ownstack_promoter.removals import removal
 from ownstack_promoter.stacks import forget_place
-from ownstack_promoter.team import Team
+from ownstack_promoter.team import Team, listed
+
+RUN_RELEASE_TASKS = ("dokku",)
+"""Drivers whose deployment runs the release task by itself."""
 
 
 @decides(AppCreated)
 def create_app(team: Team, command: AppCreated, moment: Moment) -> Iterator[Message]:
-    if command.app in team.apps:
-        raise Refused("app-exists", f"There is an app {command.app} already.", hint=f"ownstack app info {command.app}")
+    refuse_existing(team, command.app)
     if len(set(command.stacks)) != len(command.stacks):
         raise Refused("stack-twice", "A stack is named twice.", hint="name each stack once")
     for stack in command.stacks:
@@ -33,6 +36,16 @@ def create_app(team: Team, command: AppCreated, moment: Moment) -> Iterator[Mess
     yield command
     for stack in command.stacks:
         yield look(team, command.app, app_id_at(command.app, team.sequence + 1), stack, moment)
+
+
+def refuse_existing(team: Team, app: str) -> None:
+    """Refuses a name that an app has, or is about to have."""
+    if app in team.apps:
+        raise Refused("app-exists", f"There is an app {app} already.", hint=f"ownstack app info {app}")
+    if (waiting := team.imports.get(app)) is not None:
+        raise Refused(
+            "app-importing", f"{app} is being taken over from {waiting.stack}.", hint="wait until that has ended"
+        )
 
 
 def app_id_at(app: str, sequence: int) -> str:
@@ -52,6 +65,8 @@ def add_app_stack(team: Team, command: AppStackAdded, moment: Moment) -> Iterato
         raise Refused("stack-of-app", f"{app.name} is on {stack.name} already.", hint=f"ownstack app info {app.name}")
     if len(app.stacks) >= MOST_STACKS:
         raise Refused("too-many-stacks", f"{app.name} is on {MOST_STACKS} stacks, and can't be on more.")
+    if app.settings.release_task == "first-stack":
+        refuse_first_stack(app.name, [stack])
     yield command
     yield look(team, app.name, app.id, stack.name, moment)
 
@@ -104,10 +119,36 @@ def app_destroyed(team: Team, fact: AppDestroyed) -> None:
 
 @decides(AppSettingsChanged)
 def change_settings(team: Team, command: AppSettingsChanged, _: Moment) -> Iterator[Message]:
-    team.app(command.app)
+    app = team.app(command.app)
+    if command.release_task == "first-stack":
+        refuse_first_stack(app.name, [team.stacks[stack] for stack in app.stacks])
     if not command.model_dump(exclude={"app"}, exclude_none=True):
         raise Refused("nothing-to-change", "No setting is given.", hint="ownstack app settings --help")
     yield command
+
+
+def refuse_first_stack(app: str, stacks: Iterable[Stack]) -> None:
+    """Refuses to let one stack run the release task for others that run it themselves."""
+    own = [stack.name for stack in stacks if stack.driver in RUN_RELEASE_TASKS]
+    if own:
+        raise Refused(
+            "driver-runs-release-task",
+            f"The deployment on {listed(own)} runs the release task itself, so {app} can't have it run on its first "
+            "stack alone.",
+            hint=f"ownstack app settings {app} --release-task each-stack",
+        )
+
+
+@decides(LookRequested)
+def request_look(team: Team, command: LookRequested, moment: Moment) -> Iterator[Message]:
+    app = team.app(command.app) if command.stack is None else team.app_on(command.app, command.stack)
+    if not app.stacks:
+        raise Refused(
+            "app-without-stacks", f"{app.name} is on no stack.", hint=f"ownstack app add-stack {app.name} STACK"
+        )
+    yield command
+    for stack in app.stacks if command.stack is None else (command.stack,):
+        yield look(team, app.name, app.id, stack, moment)
 
 
 @evolves(AppSettingsChanged)

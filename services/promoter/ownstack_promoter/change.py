@@ -28,6 +28,8 @@ class Change:
     """Stacks of which is not known any more what they hold."""
     postdeploys: dict[str, PostdeployOutcome] = field(default_factory=dict)
     postdeploys_asked: set[str] = field(default_factory=set)
+    postdeploy_done: bool = False
+    """Whether a stack has run the post-deploy script by itself."""
     cancelled: bool = False
 
     def holding(self, app: App, stack: str) -> Holding | None:

@@ -15,10 +15,12 @@ from ownstack_promoter.change import Change
 from ownstack_promoter.deployments import skip_those_that_waited
 from ownstack_promoter.dispatch import Moment, evolve
 from ownstack_promoter.endings import failed_before_start
+from ownstack_promoter.imports import import_failed
 from ownstack_promoter.looks import look
 from ownstack_promoter.model import Rollout
 from ownstack_promoter.postdeploys import lost
 from ownstack_promoter.rollouts import conclude, start_next
+from ownstack_promoter.sources import failed
 from ownstack_promoter.team import Team
 
 CODE = "decision-cut"
@@ -40,6 +42,7 @@ def after_cut(
             evolve(trial, fact)
             facts.append(fact)
 
+    happen(_what_no_look_will_tell(trial))
     happen(_left_behind(written, before))
     happen(_looks(trial, written, moment))
     happen(_lost_scripts(trial, written))
@@ -54,6 +57,16 @@ def after_cut(
         if app.active is None:
             happen(start_next(trial, app, Change(), moment))
     return facts
+
+
+def _what_no_look_will_tell(team: Team) -> Iterator[Message]:
+    """Promotions and imports whose looks were never asked for, or have ended without them."""
+    for looking in team.lookings.values():
+        if not any(look in team.jobs for look in looking.looks):
+            yield failed(looking, CODE, "It was cut before its source was looked at.")
+    for waiting in team.imports.values():
+        if waiting.job not in team.jobs:
+            yield import_failed(waiting, CODE, "It was cut before the stack was looked at.")
 
 
 def _left_behind(written: Sequence[Message], before: AppStacks) -> Iterator[Message]:

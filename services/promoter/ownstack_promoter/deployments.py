@@ -22,6 +22,7 @@ from ownstack_contracts.jobs import (
 )
 from ownstack_contracts.message import Message
 from ownstack_contracts.rollouts import PostdeployOutcome
+from ownstack_promoter.besides import lost_command
 from ownstack_promoter.change import Change, Ended
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.endings import rest_if_done
@@ -34,11 +35,14 @@ from ownstack_promoter.looks import (
     look_where_unknown,
     see,
 )
-from ownstack_promoter.model import Job, Rollout
+from ownstack_promoter.model import Job, Rollout, place_of
 from ownstack_promoter.places import close_job, end_grant, give_back, holder, holder_lately, holds
 from ownstack_promoter.postdeploys import lost, request_postdeploy
 from ownstack_promoter.rollouts import ask, conclude
 from ownstack_promoter.team import Team
+
+MOST_STACKS_NAMED = 50
+"""Of so many stacks is remembered that the release task of a release has run there."""
 
 
 def _held(team: Team, report: RunReport, kind: str) -> Job | None:
@@ -56,6 +60,25 @@ def _ended(team: Team, report: RunReport) -> Job | None:
 def release_task_starts(team: Team, report: ReleaseTaskStarted, _: Moment) -> Iterator[Message]:
     if _held(team, report, "deploy"):
         yield report
+
+
+@evolves(ReleaseTaskStarted)
+def release_task_started(team: Team, fact: ReleaseTaskStarted) -> None:
+    app, rollout = team.apps[fact.app], rollout_of(team, team.jobs[fact.job])
+    assert rollout.release is not None
+    stacks = app.release_tasks.setdefault(rollout.release, {})
+    if len(stacks) < MOST_STACKS_NAMED:
+        stacks[fact.stack] = False
+
+
+def _forget_release_task(team: Team, report: RunReport) -> None:
+    """It turns out that there was none."""
+    app, rollout = team.apps[report.app], rollout_of(team, team.jobs[report.job])
+    assert rollout.release is not None
+    stacks = app.release_tasks.get(rollout.release, {})
+    stacks.pop(report.stack, None)
+    if not stacks:
+        app.release_tasks.pop(rollout.release, None)
 
 
 @decides(ReleaseTaskSucceeded)
@@ -89,7 +112,14 @@ def pending(rollout: Rollout) -> list[str]:
 def release_task_succeeded(team: Team, fact: ReleaseTaskSucceeded) -> None:
     job = team.jobs[fact.job]
     job.release_task_done = True
-    rollout_of(team, job).release_task_done = True
+    rollout = rollout_of(team, job)
+    rollout.release_task_done = True
+    assert rollout.release is not None
+    stacks = team.apps[fact.app].release_tasks.get(rollout.release, {})
+    if not fact.ran:
+        _forget_release_task(team, fact)
+    elif fact.stack in stacks:
+        stacks[fact.stack] = True
 
 
 @decides(RestartStarted)
@@ -108,7 +138,8 @@ def stack_deploy_succeeds(team: Team, report: StackDeploySucceeded, moment: Mome
     rollout = rollout_of(team, job)
     change = _seen(team, report, report.live, job)
     change.ended[report.stack] = Ended("succeeded")
-    if rollout.postdeploy == "each-stack":
+    change.postdeploy_done = report.postdeploy_done
+    if rollout.postdeploy == "each-stack" and not report.postdeploy_done:
         yield request_postdeploy(team, rollout, report.stack, change, moment)
         change.postdeploys_asked.add(report.stack)
     if not job.release_task_done:
@@ -136,6 +167,8 @@ def stack_deploy_succeeded(team: Team, fact: StackDeploySucceeded) -> None:
     rollout = rollout_of(team, job)
     rollout.release_task_done = True
     rollout.first_live = rollout.first_live or fact.stack
+    if fact.postdeploy_done:
+        rollout.postdeploy_done = team.apps[fact.app].postdeployed = True
     end_deployment(team, fact.job, Ended("succeeded"))
 
 
@@ -195,6 +228,8 @@ def stack_deploy_failed(team: Team, fact: StackDeployFailed) -> None:
         see(team, fact.app, fact.stack, fact.live, team.jobs[fact.job].asked_at)
     elif _leaves_doubt(team, fact):
         forget(team, fact.app, fact.stack)
+    if not fact.release_task_began:
+        _forget_release_task(team, fact)
     end_deployment(team, fact.job, Ended("failed", fact.code))
 
 
@@ -227,7 +262,7 @@ def postdeploy_fails(team: Team, report: PostdeployFailed, moment: Moment) -> It
 def _postdeploy_ends(team: Team, report: RunReport, outcome: PostdeployOutcome, moment: Moment) -> Iterator[Message]:
     job = _held(team, report, "postdeploy")
     if job is None:
-        yield from give_back(team, report.job, report.run, (report.app, report.stack))
+        yield from give_back(team, report)
         return
     yield report
     yield from conclude(team, rollout_of(team, job), Change(postdeploys={report.stack: outcome}), moment)
@@ -235,7 +270,7 @@ def _postdeploy_ends(team: Team, report: RunReport, outcome: PostdeployOutcome, 
 
 @decides(LeaseLapsed)
 def lapse(team: Team, report: LeaseLapsed, moment: Moment) -> Iterator[Message]:
-    if not holds(team, (report.app, report.stack), report.run, report.job):
+    if not holds(team, place_of(report), report.run, report.job):
         return
     yield report
     job = team.jobs.get(report.job)
@@ -243,10 +278,13 @@ def lapse(team: Team, report: LeaseLapsed, moment: Moment) -> Iterator[Message]:
         yield lost(job)
         yield JobClosed(job=report.job, app=report.app, stack=report.stack, reason="ended")
         yield from conclude(team, rollout_of(team, job), Change(postdeploys={report.stack: "unknown"}), moment)
+    elif job is not None and job.kind == "run":
+        yield lost_command(job)
+        yield JobClosed(job=report.job, app=report.app, stack=report.stack, reason="ended")
 
 
 @evolves(LeaseLapsed)
 def lease_lapsed(team: Team, fact: LeaseLapsed) -> None:
-    end_grant(team, (fact.app, fact.stack), fact.run)
+    end_grant(team, place_of(fact), fact.run)
     if (job := team.jobs.get(fact.job)) is not None:
         job.uncertain = True

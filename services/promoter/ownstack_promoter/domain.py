@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from ownstack_promoter import (  # noqa: F401 - each registers its rules
     apps,
+    besides,
+    checks,
     deployments,
     expiries,
+    imports,
     looks,
     pipelines,
     places,
@@ -13,7 +16,10 @@ from ownstack_promoter import (  # noqa: F401 - each registers its rules
     promotions,
     removals,
     retries,
+    rollbacks,
     rollouts,
+    sights,
+    sources,
     stacks,
     teams,
 )

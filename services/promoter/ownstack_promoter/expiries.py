@@ -8,13 +8,15 @@ from typing import Literal
 from ownstack_contracts.jobs import JobClosed, JobExpired, StackDeployExpired, StackLookFailed, StackLookRequested
 from ownstack_contracts.message import Message
 from ownstack_promoter.change import Change, Ended
+from ownstack_promoter.checks import unanswered
 from ownstack_promoter.deployments import end_deployment, rollout_of, skip_those_that_waited
 from ownstack_promoter.dispatch import Moment, evolves
-from ownstack_promoter.looks import again_at, forget, look, look_where_unknown
+from ownstack_promoter.looks import forget, look, look_where_unknown
 from ownstack_promoter.model import Job
 from ownstack_promoter.postdeploys import lost, set_outcome
 from ownstack_promoter.removals import left_behind
 from ownstack_promoter.rollouts import conclude
+from ownstack_promoter.sights import look_ends_unseen
 from ownstack_promoter.team import Team
 
 Deadline = Literal["waiting", "running"]
@@ -44,6 +46,8 @@ def _expire(team: Team, moment: Moment) -> Iterator[Message]:
         if kind == "look":
             app, _, stack = subject.partition("@")
             yield look(team, app, team.apps[app].id, stack, moment)
+        elif kind == "check":
+            yield unanswered(team.checks[subject])
         else:
             job = team.jobs[subject]
             deadline: Deadline = "waiting" if kind == "waiting" else "running"
@@ -117,17 +121,22 @@ def job_expired(team: Team, fact: JobExpired) -> None:
         set_outcome(team, fact.job, "failed")
 
 
-def _look_expires(team: Team, job: Job, _: Deadline, moment: Moment, __: Changes) -> Iterator[Message]:
+def _look_expires(team: Team, job: Job, deadline: Deadline, moment: Moment, __: Changes) -> Iterator[Message]:
     request = job.request
-    yield StackLookFailed(
+    failed = StackLookFailed(
         job=request.job,
         run="none",  # whoever holds the place keeps it until it says so or its lease lapses
         app=request.app,
         stack=request.stack,
-        code="running-deadline",
-        message=_SENTENCES["running"],
-        again_at=again_at(team, request.app, request.stack, moment),
+        code=f"{deadline}-deadline",
+        message=_SENTENCES[deadline],
     )
+    yield from look_ends_unseen(team, failed, moment)
+    yield _closed(job)
+
+
+def _command_expires(_: Team, job: Job, deadline: Deadline, __: Moment, ___: Changes) -> Iterator[Message]:
+    yield _job_expired(job, deadline)
     yield _closed(job)
 
 
@@ -142,4 +151,5 @@ _EXPIRIES: dict[str, Callable[[Team, Job, Deadline, Moment, Changes], Iterator[M
     "postdeploy": _postdeploy_expires,
     "look": _look_expires,
     "remove": _removal_expires,
+    "run": _command_expires,
 }

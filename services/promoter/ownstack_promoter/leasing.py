@@ -8,6 +8,7 @@ from typing import Literal
 from ownstack_contracts.jobs import Heartbeat, JobGranted, LeaseLapsed, RunReport
 from ownstack_contracts.message import Message
 from ownstack_promoter.leases import Lease, Leases
+from ownstack_promoter.model import place_of
 from ownstack_promoter.team import Team
 
 AtStart = Literal["anew", "lapsed"]
@@ -23,7 +24,8 @@ class Leasing:
 
     def begin_all(self, team: Team, seconds: int, until: int) -> None:
         """After a restore: every open grant has a lease of `seconds` again, at first until `until` (ms)."""
-        for (app, stack), grant in team.grants.items():
+        for (app, lane), grant in team.grants.items():
+            stack = lane.partition("#")[0]
             self._leases.begin(grant.run, Lease(team.name, app, stack, grant.job, seconds * 1_000, until))
 
     def follow(self, team: Team, fact: Message, now: int) -> None:
@@ -32,7 +34,7 @@ class Leasing:
             length = fact.lease * 1_000
             self._leases.begin(fact.run, Lease(team.name, fact.app, fact.stack, fact.job, length, now + length))
         elif isinstance(fact, RunReport):
-            grant = team.grants.get((fact.app, fact.stack))
+            grant = team.grants.get(place_of(fact))
             if grant is None or grant.run != fact.run:
                 self._leases.end(fact.run)
 

@@ -8,9 +8,9 @@ from ownstack_contracts.apps import NO_CONFIG, ReleaseCreated
 from ownstack_contracts.jobs import JobClosed, Live, RunReport, StackLookFailed, StackLookRequested, StackObserved
 from ownstack_contracts.message import Message
 from ownstack_contracts.names import digest_of
-from ownstack_promoter.dispatch import Moment, decides, evolves
+from ownstack_promoter.dispatch import Moment, evolves
 from ownstack_promoter.model import App, Holding, Job, Release
-from ownstack_promoter.places import close_job, end_grant, give_back, holder, open_job, whereabouts
+from ownstack_promoter.places import close_job, end_grant, give_back, open_job, whereabouts
 from ownstack_promoter.team import Team, newest
 
 PATIENCE = 14 * 24 * 3_600_000
@@ -23,16 +23,23 @@ AGAIN_FIRST, AGAIN_MOST = 60_000, 3_600_000
 """After a failed look: when to look again, in ms; it doubles each time, up to an hour."""
 
 
-def look(team: Team, app: str, app_id: str, stack: str, moment: Moment) -> StackLookRequested:
-    """Ask what is live there."""
-    number = team.job_numbers.get((app, stack), 0) + 1
+def look(
+    team: Team, app: str, app_id: str, stack: str, moment: Moment, *, patience: int = PATIENCE, config: bool = False
+) -> StackLookRequested:
+    """Ask what is live there; with `config`, also for the names of config variables. patience: in ms."""
     return StackLookRequested(
-        job=f"{app_id}.{stack}#look.{number}",
+        job=next_look(team, app, app_id, stack),
         **whereabouts(team, app, app_id, stack),
         generation=team.generation(app, stack),
-        waiting_until=moment.now + PATIENCE,
+        waiting_until=moment.now + patience,
         running_deadline=LOOKING,
+        config=config,
     )
+
+
+def next_look(team: Team, app: str, app_id: str, stack: str) -> str:
+    """The id of the next look there."""
+    return f"{app_id}.{stack}#look.{team.job_numbers.get((app, stack), 0) + 1}"
 
 
 def close_looks(team: Team, app: App, stacks: Collection[str]) -> Iterator[JobClosed]:
@@ -46,16 +53,6 @@ def close_looks(team: Team, app: App, stacks: Collection[str]) -> Iterator[JobCl
 def look_requested(team: Team, fact: StackLookRequested) -> None:
     open_job(team, "look", fact)
     team.timers.cancel(f"look:{fact.app}@{fact.stack}")
-
-
-@decides(StackObserved)
-def observe(team: Team, report: StackObserved, moment: Moment) -> Iterator[Message]:
-    job = holder(team, report)
-    if job is None or job.kind != "look":
-        yield from late_sight(team, report, report.live, moment)
-        return
-    yield report
-    yield from found(team, report, job)
 
 
 def late_sight(team: Team, report: RunReport, live: Live | None, moment: Moment) -> Iterator[Message]:
@@ -73,7 +70,7 @@ def late_sight(team: Team, report: RunReport, live: Live | None, moment: Moment)
     if is_new and live is not None and generation_of(live) >= team.generation(*place):
         yield StackObserved(job=report.job, run=report.run, app=report.app, stack=report.stack, live=live)
         return
-    yield from give_back(team, report.job, report.run, place)
+    yield from give_back(team, report)
     if is_new:
         yield from look_again(team, report.app, report.stack, moment)
 
@@ -105,20 +102,20 @@ def _known(app: App, stack: str, live: Live) -> bool:
     return holding is not None and (holding.generation, holding.deployment) == (generation_of(live), live.deployment)
 
 
-def found(team: Team, report: StackObserved, job: Job) -> Iterator[Message]:
-    """A release for what was there before us."""
+def found(team: Team, report: StackObserved, job: Job) -> Iterator[ReleaseCreated]:
+    """A release for what was there before us; what has no digest can be none."""
     app, live = team.apps.get(report.app), report.live
     if app is None or live is None or not is_news(team, app, report.stack, live, job.asked_at):
         return
-    if newest(app.releases, (digest_of(live.image), NO_CONFIG)) is None:
-        yield ReleaseCreated(
-            app=app.name,
-            app_id=app.id,
-            release=app.next_release,
-            image=live.image,
-            config_fingerprint=NO_CONFIG,
-            origin="found",
-        )
+    if live.image is not None and newest(app.releases, (digest_of(live.image), NO_CONFIG)) is None:
+        yield found_release(app.name, app.id, app.next_release, live.image)
+
+
+def found_release(app: str, app_id: str, number: int, image: str) -> ReleaseCreated:
+    """The release that an image is that was live before we came."""
+    return ReleaseCreated(
+        app=app, app_id=app_id, release=number, image=image, config_fingerprint=NO_CONFIG, origin="found"
+    )
 
 
 def generation_of(live: Live) -> int:
@@ -144,7 +141,7 @@ def is_news(team: Team, app: App, stack: str, live: Live | None, asked_at: int |
 def holding_of(app: App, live: Live, sequence: int) -> Holding:
     """What a stack holds, as far as it is one of our releases."""
     release = app.releases.get(live.release) if live.release is not None and live.app_id == app.id else None
-    ours = release is not None and digest_of(release.image) == digest_of(live.image)
+    ours = release is not None and live.image is not None and digest_of(release.image) == digest_of(live.image)
     return Holding(
         image=live.image,
         config_fingerprint=release.config_fingerprint if release is not None and ours else NO_CONFIG,
@@ -152,6 +149,7 @@ def holding_of(app: App, live: Live, sequence: int) -> Holding:
         deployment=live.deployment,
         release=live.release if ours else None,
         sequence=sequence,
+        reference=live.reference,
     )
 
 
@@ -167,6 +165,16 @@ def see(team: Team, app_name: str, stack: str, live: Live | None, asked_at: int 
         app.live.pop(stack, None)
     else:
         app.live[stack] = holding_of(app, live, team.sequence)
+        note_live(app, stack)
+
+
+def note_live(app: App, stack: str) -> None:
+    """Fold: the release that the stack holds has been live."""
+    holding = app.live.get(stack)
+    if holding is not None and holding.content is not None:
+        number = holding.release or newest(app.releases, holding.content)
+        if number is not None:
+            app.was_live.add(number)
 
 
 @evolves(StackObserved)
@@ -179,15 +187,6 @@ def observed(team: Team, fact: StackObserved) -> None:
         close_job(team, fact.job)
         if (app := team.apps.get(fact.app)) is not None:
             app.looks.pop(fact.stack, None)
-
-
-@decides(StackLookFailed)
-def look_failed(team: Team, report: StackLookFailed, moment: Moment) -> Iterator[Message]:
-    job = holder(team, report)
-    if job is None or job.kind != "look":
-        yield from give_back(team, report.job, report.run, (report.app, report.stack))
-        return
-    yield report.model_copy(update={"again_at": again_at(team, report.app, report.stack, moment)})
 
 
 def again_at(team: Team, app: str, stack: str, moment: Moment) -> int:
@@ -209,4 +208,7 @@ def look_has_failed(team: Team, fact: StackLookFailed) -> None:
 
 @evolves(ReleaseCreated)
 def release_created(team: Team, fact: ReleaseCreated) -> None:
-    team.apps[fact.app].releases[fact.release] = Release(fact.image, fact.config_fingerprint)
+    app = team.apps[fact.app]
+    app.releases[fact.release] = Release(fact.image, fact.config_fingerprint)
+    if fact.origin == "found":
+        app.was_live.add(fact.release)

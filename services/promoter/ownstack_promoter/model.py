@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from ownstack_contracts.apps import NO_CONFIG, PostdeployMode, ReleaseTaskMode
-from ownstack_contracts.jobs import JobKind, StackJob
+from ownstack_contracts.jobs import JobKind, StackJob, is_beside
 from ownstack_contracts.names import digest_of
 from ownstack_contracts.rollouts import PostdeployOutcome, RolloutKind, StackOutcome
 
 Place = tuple[str, str]
-"""An app name and a stack name: where one operation at a time may go on."""
+"""An app name and a stack name: where one operation at a time may go on. A command runs beside them: it has a place of
+its own, `stack#job`."""
 
 
 @dataclass(slots=True)
@@ -49,17 +50,19 @@ class Release(NamedTuple):
 class Holding(NamedTuple):
     """What a stack is known to hold of an app. `sequence`: of the fact that said so."""
 
-    image: str
+    image: str | None
     config_fingerprint: str
     generation: int
     deployment: str | None
     release: int | None
     sequence: int
+    reference: str | None = None
+    """What the stack calls an image that has no digest."""
 
     @property
-    def content(self) -> tuple[str, str]:
-        """What makes it the same as a release."""
-        return digest_of(self.image), self.config_fingerprint
+    def content(self) -> tuple[str, str] | None:
+        """What makes it the same as a release; None: it has no digest, and is the same as none."""
+        return (digest_of(self.image), self.config_fingerprint) if self.image is not None else None
 
 
 @dataclass(slots=True)
@@ -82,6 +85,10 @@ class App:
     """Whether a post-deploy script has ever succeeded, for `once-per-app`."""
     looks: dict[str, int] = field(default_factory=dict)
     """Per stack, how many looks have failed in a row."""
+    was_live: set[int] = field(default_factory=set)
+    """The releases that have been live on a stack."""
+    release_tasks: dict[int, dict[str, bool]] = field(default_factory=dict)
+    """Per release: where its release task has run, or may have, and whether it is known to have ended well."""
 
     @property
     def next_release(self) -> int:
@@ -155,6 +162,10 @@ class Rollout:
     """Those of them that were not asked yet: with first-stack they wait for its release task."""
     first_live: str | None = None
     """The stack that went live earliest."""
+    rolled_back_to: int | None = None
+    """Of a roll back: the release whose image it is."""
+    postdeploy_done: bool = False
+    """Whether a stack has run the post-deploy script by itself."""
     postdeploys: dict[str, Postdeploy] = field(default_factory=dict)
     open_postdeploys: set[str] = field(default_factory=set)
     """Stacks whose post-deploy script is awaited."""
@@ -162,6 +173,32 @@ class Rollout:
     @property
     def content(self) -> tuple[str, str]:
         return digest_of(self.image), self.config_fingerprint
+
+
+@dataclass(slots=True)
+class Looking:
+    """A promotion that has begun with a look at its source. `expected`: the release that was known to be live there."""
+
+    id: str
+    source: str
+    expected: int | None
+    target: str
+    target_app_id: str
+    stacks: tuple[str, ...]
+    redeploy: bool
+    requester: str
+    looks: set[str]
+    """The jobs that look at the stacks of the source, and have not ended."""
+
+
+@dataclass(slots=True)
+class Import:
+    """An app that is being taken over: it is none here until it was seen on its stack."""
+
+    app: str
+    app_id: str
+    stack: str
+    job: str
 
 
 @dataclass(slots=True)
@@ -183,7 +220,23 @@ class Job:
 
     @property
     def place(self) -> Place:
-        return self.request.app, self.request.stack
+        return place_of(self.request)
+
+
+class Placed(Protocol):
+    """What is said of a job."""
+
+    @property
+    def job(self) -> str: ...
+    @property
+    def app(self) -> str: ...
+    @property
+    def stack(self) -> str: ...
+
+
+def place_of(said: Placed) -> Place:
+    """Where the job goes on that something is said of."""
+    return said.app, f"{said.stack}#{said.job}" if is_beside(said.job) else said.stack
 
 
 class Grant(NamedTuple):

@@ -9,7 +9,7 @@ from ownstack_contracts.pipelines import PipelineCreated, PipelineRemoved, Stage
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.model import Pipeline
 from ownstack_promoter.refused import Refused
-from ownstack_promoter.team import Team, listed
+from ownstack_promoter.team import Team, listed, promotion_open
 
 
 @decides(PipelineCreated)
@@ -43,11 +43,10 @@ def remove_pipeline(team: Team, command: PipelineRemoved, _: Moment) -> Iterator
 def _refuse_open_promotion(team: Team, stage: str) -> None:
     for rollout in team.rollouts.values():
         if rollout.kind == "promotion" and rollout.state != "ended" and stage in (rollout.app, rollout.source):
-            raise Refused(
-                "promotion-open",
-                f"{stage} has an open promotion: {rollout.id}, from {rollout.source} to {rollout.app}.",
-                hint=f"ownstack promotion cancel {rollout.id}",
-            )
+            raise promotion_open(stage, rollout.id, rollout.source or "", rollout.app)
+    for looking in team.lookings.values():
+        if stage in (looking.source, looking.target):
+            raise promotion_open(stage, looking.id, looking.source, looking.target)
 
 
 @evolves(PipelineRemoved)

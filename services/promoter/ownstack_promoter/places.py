@@ -16,7 +16,7 @@ from ownstack_contracts.jobs import (
 )
 from ownstack_contracts.message import Message
 from ownstack_promoter.dispatch import Moment, decides, evolves
-from ownstack_promoter.model import App, Grant, Job, Place
+from ownstack_promoter.model import App, Grant, Job, Place, place_of
 from ownstack_promoter.team import Team
 
 
@@ -42,15 +42,16 @@ def deadlines(app: App, moment: Moment) -> dict[str, Any]:
 
 
 def open_job(team: Team, kind: JobKind, request: StackJob, rollout: str | None = None) -> Job:
-    """Fold a request: the job waits to be claimed. Looks wait as long as it takes."""
-    place = (request.app, request.stack)
+    """Fold a request: the job waits to be claimed. Looks wait as long as it takes, unless something waits for them."""
+    place = place_of(request)
     job = team.jobs[request.job] = Job(kind, request, rollout, asked_at=team.sequence)
-    team.generations[place] = max(team.generations.get(place, 0), request.generation)
+    if kind != "run":
+        team.generations[place] = max(team.generations.get(place, 0), request.generation)
     if kind == "look":
         team.looking[place] = request.job
     if kind in ("look", "remove"):
         team.job_numbers[place] = team.job_numbers.get(place, 0) + 1
-    if kind != "look":
+    if kind != "look" or team.is_awaited(request.job):
         team.timers.set(f"waiting:{request.job}", request.waiting_until)
     return job
 
@@ -60,6 +61,8 @@ def close_job(team: Team, name: str) -> None:
     job = team.jobs.pop(name, None)
     if job is not None and team.looking.get(job.place) == name:
         del team.looking[job.place]
+    for looking in team.lookings.values():
+        looking.looks.discard(name)
     team.timers.cancel(f"waiting:{name}")
     team.timers.cancel(f"running:{name}")
 
@@ -72,7 +75,7 @@ def holds(team: Team, place: Place, run: str, job: str) -> bool:
 
 def holder(team: Team, report: RunReport) -> Job | None:
     """The open job that the reporting run was granted; None: it reports too late, or for another."""
-    if not holds(team, (report.app, report.stack), report.run, report.job):
+    if not holds(team, place_of(report), report.run, report.job):
         return None
     return team.jobs.get(report.job)
 
@@ -85,7 +88,7 @@ def holder_lately(team: Team, report: RunReport) -> Job | None:
     if (job := holder(team, report)) is not None:
         return job
     job = team.jobs.get(report.job)
-    if job is None or job.place != (report.app, report.stack):
+    if job is None or job.place != place_of(report):
         return None
     return job if job.last_run == report.run and team.is_idle_at(job.place) else None
 
@@ -101,15 +104,15 @@ def end_grant(team: Team, place: Place, run: str, *, given_back: bool = False) -
         job.uncertain = job.uncertain or not given_back
 
 
-def give_back(team: Team, job: str, run: str, place: Place) -> Iterator[LeaseReturned]:
+def give_back(team: Team, report: RunReport) -> Iterator[LeaseReturned]:
     """The run has ended and its job is over: only its place is to be freed, if it still holds it."""
-    if holds(team, place, run, job):
-        yield LeaseReturned(job=job, run=run, app=place[0], stack=place[1])
+    if holds(team, place_of(report), report.run, report.job):
+        yield LeaseReturned(job=report.job, run=report.run, app=report.app, stack=report.stack)
 
 
 @decides(JobClaimed)
 def claim(team: Team, report: JobClaimed, moment: Moment) -> Iterator[Message]:
-    place = (report.app, report.stack)
+    place = place_of(report)
     job = team.jobs.get(report.job)
     if job is None or job.place != place:
         yield JobClosed(job=report.job, app=report.app, stack=report.stack, reason="ended")
@@ -118,7 +121,7 @@ def claim(team: Team, report: JobClaimed, moment: Moment) -> Iterator[Message]:
         return  # it waits, and claims again
     if report.run in job.past_runs or _is_past_its_deadline(job, moment):
         return
-    if job.kind == "postdeploy" and job.uncertain:
+    if job.kind in ("postdeploy", "run") and job.uncertain:
         return  # once ever: what it did nobody knows, and its deadline will say so
     yield JobGranted(
         job=report.job,
@@ -141,7 +144,7 @@ def _is_past_its_deadline(job: Job, moment: Moment) -> bool:
 
 @evolves(JobGranted)
 def granted(team: Team, fact: JobGranted) -> None:
-    team.grants[fact.app, fact.stack] = Grant(fact.run, fact.job, fact.kind)
+    team.grants[place_of(fact)] = Grant(fact.run, fact.job, fact.kind)
     job = team.jobs[fact.job]
     job.last_run = fact.run
     if job.running_until is None:
@@ -155,19 +158,19 @@ def granted(team: Team, fact: JobGranted) -> None:
 @evolves(JobClosed)
 def closed(team: Team, fact: JobClosed) -> None:
     job = team.jobs.get(fact.job)
-    if job is not None and job.place == (fact.app, fact.stack):
+    if job is not None and job.place == place_of(fact):
         close_job(team, fact.job)
 
 
 @decides(LeaseReturned)
 def return_lease(team: Team, report: LeaseReturned, _: Moment) -> Iterator[Message]:
-    yield from give_back(team, report.job, report.run, (report.app, report.stack))
+    yield from give_back(team, report)
 
 
 @evolves(LeaseReturned)
 def lease_returned(team: Team, fact: LeaseReturned) -> None:
     job = holder(team, fact)
-    end_grant(team, (fact.app, fact.stack), fact.run, given_back=True)
+    end_grant(team, place_of(fact), fact.run, given_back=True)
     if job is None or job.kind != "deploy" or job.uncertain:
         return
     assert job.rollout is not None

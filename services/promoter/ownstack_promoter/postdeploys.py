@@ -18,6 +18,8 @@ def next_postdeploy(team: Team, rollout: Rollout, change: Change, moment: Moment
     stack = change.first_live(rollout)
     if stack is None or rollout.postdeploys or rollout.postdeploy == "each-stack":
         return None
+    if rollout.postdeploy_done or change.postdeploy_done:
+        return None
     if rollout.postdeploy == "once-per-app" and app.postdeployed:
         return None
     return request_postdeploy(team, rollout, stack, change, moment)

@@ -7,14 +7,21 @@ from collections.abc import Iterator
 from ownstack_contracts.apps import NO_CONFIG
 from ownstack_contracts.jobs import JobClosed, StackDeployCancelled
 from ownstack_contracts.message import Message
-from ownstack_contracts.promotions import PromotionCancelRequested, PromotionOpened, PromotionRequested
+from ownstack_contracts.promotions import (
+    PromotionBegun,
+    PromotionCancelled,
+    PromotionCancelRequested,
+    PromotionOpened,
+    PromotionRequested,
+)
 from ownstack_promoter.change import Change, Ended
-from ownstack_promoter.deployments import end_deployment, skip_those_that_waited
+from ownstack_promoter.deployments import end_deployment, rollout_of, skip_those_that_waited
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.endings import cancelled_in_queue
-from ownstack_promoter.model import App, Rollout
+from ownstack_promoter.model import App, Looking, Rollout
 from ownstack_promoter.refused import Refused
-from ownstack_promoter.rollouts import admit, conclude, stacks_of
+from ownstack_promoter.rollouts import admit, conclude, refuse_taken, stacks_of
+from ownstack_promoter.sources import look_at_source
 from ownstack_promoter.team import Team, listed
 
 
@@ -22,20 +29,54 @@ from ownstack_promoter.team import Team, listed
 def promote(team: Team, command: PromotionRequested, moment: Moment) -> Iterator[Message]:
     source = team.app(command.app)
     target = _next_stage(team, source)
-    number = _release_to_promote(team, source, command.release)
-    opened = PromotionOpened(
-        promotion=moment.id,
-        source=source.name,
-        source_release=number,
-        target=target.name,
-        target_app_id=target.id,
-        image=source.releases[number].image,
-        config_fingerprint=NO_CONFIG,
-        stacks=stacks_of(team, target, command.stacks),
-        redeploy=command.redeploy,
-        requester=moment.actor,
-    )
+    refuse_taken(team, moment.id)
+    stacks = stacks_of(team, target, command.stacks)
+    if command.release is None:
+        begun = PromotionBegun(
+            promotion=moment.id,
+            source=source.name,
+            source_release=_release_to_promote(team, source),
+            looked_at=tuple(source.stacks),
+            target=target.name,
+            target_app_id=target.id,
+            stacks=stacks,
+            redeploy=command.redeploy,
+            requester=moment.actor,
+        )
+        yield command
+        yield begun
+        yield from look_at_source(team, source, moment)
+        return
+    refuse_unknown_release(source, command.release)
     yield command
+    looking = Looking(
+        moment.id,
+        source.name,
+        command.release,
+        target.name,
+        target.id,
+        stacks,
+        command.redeploy,
+        moment.actor,
+        looks=set(),
+    )
+    yield from open_promotion(team, looking, command.release, source.releases[command.release].image, moment)
+
+
+def open_promotion(team: Team, looking: Looking, release: int, image: str, moment: Moment) -> Iterator[Message]:
+    """It is known what is promoted: that is recorded for good, and the rollout starts or waits."""
+    opened = PromotionOpened(
+        promotion=looking.id,
+        source=looking.source,
+        source_release=release,
+        target=looking.target,
+        target_app_id=looking.target_app_id,
+        image=image,
+        config_fingerprint=NO_CONFIG,
+        stacks=looking.stacks,
+        redeploy=looking.redeploy,
+        requester=looking.requester,
+    )
     yield opened
     yield from admit(team, rollout_of_promotion(opened), moment)
 
@@ -57,15 +98,16 @@ def _next_stage(team: Team, source: App) -> App:
     return team.app(pipeline.stages[pipeline.stages.index(source.name) + 1])
 
 
-def _release_to_promote(team: Team, source: App, named: int | None) -> int:
-    if named is not None:
-        if named not in source.releases:
-            raise Refused(
-                "release-unknown",
-                f"{source.name} has no release v{named}.",
-                hint=f"ownstack release list {source.name}",
-            )
-        return named
+def refuse_unknown_release(app: App, release: int) -> None:
+    """Refuses a release that the app does not have."""
+    if release not in app.releases:
+        raise Refused(
+            "release-unknown", f"{app.name} has no release v{release}.", hint=f"ownstack release list {app.name}"
+        )
+
+
+def _release_to_promote(team: Team, source: App) -> int | None:
+    """What is known to be live on the source, before it is looked at; None: what runs there has no digest."""
     if source.active is not None:
         raise Refused(
             "rollout-active",
@@ -73,7 +115,7 @@ def _release_to_promote(team: Team, source: App, named: int | None) -> int:
             hint="wait for its end, or name a release with --release",
         )
     current = team.current_release(source)
-    if current is None:
+    if current is None and not any(holding.image is None for holding in source.live.values()):
         raise _nothing_current(source)
     return current
 
@@ -117,11 +159,16 @@ def rollout_of_promotion(fact: PromotionOpened) -> Rollout:
 
 @evolves(PromotionOpened)
 def promotion_opened(team: Team, fact: PromotionOpened) -> None:
+    team.lookings.pop(fact.promotion, None)
     team.rollouts[fact.promotion] = rollout_of_promotion(fact)
 
 
 @decides(PromotionCancelRequested)
 def cancel(team: Team, command: PromotionCancelRequested, moment: Moment) -> Iterator[Message]:
+    if (looking := team.lookings.get(command.promotion)) is not None:
+        yield command
+        yield PromotionCancelled(promotion=looking.id, source=looking.source, target=looking.target)
+        return
     rollout = team.rollouts.get(command.promotion)
     if rollout is None or rollout.kind != "promotion" or rollout.state == "ended":
         raise Refused(
@@ -134,7 +181,7 @@ def cancel(team: Team, command: PromotionCancelRequested, moment: Moment) -> Ite
         yield cancelled_in_queue(rollout)
         return
     change = Change(cancelled=True)
-    facts = list(_cancel_what_has_not_begun(rollout, change))
+    facts = list(cancel_what_has_not_begun(rollout, change))
     if not facts:
         raise Refused(
             "nothing-to-cancel",
@@ -146,7 +193,8 @@ def cancel(team: Team, command: PromotionCancelRequested, moment: Moment) -> Ite
     yield from conclude(team, rollout, change, moment)
 
 
-def _cancel_what_has_not_begun(rollout: Rollout, change: Change) -> Iterator[Message]:
+def cancel_what_has_not_begun(rollout: Rollout, change: Change) -> Iterator[Message]:
+    """Its stacks that nobody was granted yet, and those that wait for the first one."""
     for stack in rollout.stacks:
         deployment = rollout.deployments[stack]
         if deployment.state == "asked" and deployment.job is not None:
@@ -158,9 +206,11 @@ def _cancel_what_has_not_begun(rollout: Rollout, change: Change) -> Iterator[Mes
 
 @evolves(PromotionCancelRequested)
 def cancel_requested(team: Team, fact: PromotionCancelRequested) -> None:
-    team.rollouts[fact.promotion].cancelled = True
+    if fact.promotion not in team.lookings:
+        team.rollouts[fact.promotion].cancelled = True
 
 
 @evolves(StackDeployCancelled)
 def stack_deploy_cancelled(team: Team, fact: StackDeployCancelled) -> None:
+    rollout_of(team, team.jobs[fact.job]).cancelled = True
     end_deployment(team, fact.job, Ended("cancelled"))

@@ -34,7 +34,7 @@ def app_removed(team: Team, report: StackAppRemoved, moment: Moment) -> Iterator
     if (job := holder(team, report)) is not None and job.kind == "remove":
         yield report
     else:
-        yield from give_back(team, report.job, report.run, (report.app, report.stack))
+        yield from give_back(team, report)
         yield from look_again(team, report.app, report.stack, moment)
 
 
@@ -42,7 +42,7 @@ def app_removed(team: Team, report: StackAppRemoved, moment: Moment) -> Iterator
 def removal_failed(team: Team, report: StackAppRemovalFailed, _: Moment) -> Iterator[Message]:
     job = holder(team, report)
     if job is None or job.kind != "remove":
-        yield from give_back(team, report.job, report.run, (report.app, report.stack))
+        yield from give_back(team, report)
         return
     yield report
     yield left_behind(job, report.code, report.message)

@@ -15,7 +15,7 @@ from ownstack_bus.port import At, Bus, BusError, Record
 from ownstack_contracts.catalog import deploys_key
 from ownstack_contracts.envelope import Event, Unreadable, decode, milliseconds
 from ownstack_contracts.history import Origin, Position
-from ownstack_contracts.jobs import JobGranted, StackJob
+from ownstack_contracts.jobs import JobGranted, StackCheckRequested, StackJob
 from ownstack_contracts.message import Message
 from ownstack_contracts.rejections import DecisionCut
 from ownstack_contracts.topics import HISTORY
@@ -133,11 +133,11 @@ class _Replay:
     def _keep_request(self, team: Team, record: Record, message: Message) -> None:
         """What may have to be sent again: requests of open jobs, and grants that are held."""
         job = getattr(message, "job", None)
-        if isinstance(message, StackJob):
+        if isinstance(message, StackJob | StackCheckRequested):
             self._requests[team.name, message.job] = record.value
         elif isinstance(message, JobGranted):
             self._grants[team.name, message.job] = record.value
-        elif job is not None and job not in team.jobs:
+        elif job is not None and job not in team.jobs and job not in team.checks:
             self._requests.pop((team.name, job), None)
             self._grants.pop((team.name, job), None)
 
@@ -146,6 +146,9 @@ class _Replay:
         unanswered = []
         for (name, job), request in self._requests.items():
             team = self.state.log(name).team
+            if (check := team.checks.get(job)) is not None:
+                unanswered.append((deploys_key(name, check), request))
+                continue
             if (known := team.jobs.get(job)) is None:
                 continue
             key = deploys_key(name, known.request)

@@ -28,6 +28,7 @@ def deploy(team: Team, command: DeployRequested, moment: Moment) -> Iterator[Mes
             f"{command.image} names an image that can change; a deployment takes exactly one.",
             hint="give it by digest: repo@sha256:… (docker buildx imagetools inspect REPO:TAG shows it)",
         )
+    refuse_taken(team, moment.id)
     stacks = stacks_of(team, app, command.stacks)
     yield command
     opened = DeployOpened(
@@ -59,7 +60,16 @@ def stacks_of(team: Team, app: App, asked: Sequence[str] | None) -> tuple[str, .
 
 def rollout_of_deploy(fact: DeployOpened) -> Rollout:
     """The rollout that a deployment request opens."""
-    return Rollout(fact.rollout, "deploy", fact.app, fact.app_id, fact.image, tuple(fact.stacks), fact.redeploy)
+    return Rollout(
+        fact.rollout,
+        "deploy",
+        fact.app,
+        fact.app_id,
+        fact.image,
+        tuple(fact.stacks),
+        fact.redeploy,
+        rolled_back_to=fact.rolled_back_to,
+    )
 
 
 @evolves(DeployOpened)
@@ -67,25 +77,39 @@ def deploy_opened(team: Team, fact: DeployOpened) -> None:
     team.rollouts[fact.rollout] = rollout_of_deploy(fact)
 
 
+def refuse_taken(team: Team, rollout: str) -> None:
+    """Refuses an id that another open rollout or promotion has."""
+    if rollout in team.rollouts or rollout in team.lookings:
+        raise Refused("id-taken", f"There is a rollout {rollout} already.", hint="publish under another id")
+
+
 def admit(team: Team, rollout: Rollout, moment: Moment) -> Iterator[Message]:
     """Start a rollout that was just opened, or let it wait; those that wait and that it covers give way."""
-    if rollout.id in team.rollouts:
-        raise Refused("id-taken", f"There is a rollout {rollout.id} already.", hint="publish under another id")
     app = team.apps[rollout.app]
     if app.active is None:
-        yield from _start(team, rollout, app, Change(), moment, app.next_release)
+        yield from start(team, rollout, app, moment)
         return
     for other in (team.rollouts[name] for name in app.queue):
         if set(other.stacks) <= set(rollout.stacks):
             yield superseded(other, rollout.id)
-    yield RolloutQueued(
+    yield queued(rollout, app, app.active)
+
+
+def start(team: Team, rollout: Rollout, app: App, moment: Moment) -> Iterator[Message]:
+    """Start a rollout that was just opened, now that none of its app is under way."""
+    yield from _start(team, rollout, app, Change(), moment, app.next_release)
+
+
+def queued(rollout: Rollout, app: App, behind: str) -> RolloutQueued:
+    """A rollout waits for the one that is under way."""
+    return RolloutQueued(
         rollout=rollout.id,
         kind=rollout.kind,
         app=app.name,
         app_id=app.id,
         image=rollout.image,
         stacks=rollout.stacks,
-        behind=app.active,
+        behind=behind,
     )
 
 
@@ -102,7 +126,7 @@ def _start(team: Team, rollout: Rollout, app: App, change: Change, moment: Momen
         release=release,
         image=rollout.image,
         config_fingerprint=NO_CONFIG,
-        origin=rollout.kind,
+        origin=rollout.kind if rollout.rolled_back_to is None else "rollback",
         rollout=rollout.id,
         source_app=rollout.source,
         source_release=rollout.source_release,
@@ -196,6 +220,7 @@ def stack_unchanged(team: Team, fact: StackDeployUnchanged) -> None:
     app = team.apps[fact.app]
     if (holding := app.live.get(fact.stack)) is not None:
         app.live[fact.stack] = holding._replace(release=fact.release)
+        app.was_live.add(fact.release)
 
 
 @evolves(StackDeployRequested)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from ownstack_contracts.apps import StackAppLeftBehind
 from ownstack_contracts.message import Message
-from ownstack_contracts.stacks import StackAdded, StackRemoved
+from ownstack_contracts.ssh import is_host_key, parse_ssh
+from ownstack_contracts.stacks import StackAdded, StackChanged, StackRemoved
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.looks import close_looks
 from ownstack_promoter.model import App, Stack
@@ -19,9 +20,59 @@ from ownstack_promoter.team import Team, listed
 def add_stack(team: Team, command: StackAdded, _: Moment) -> Iterator[Message]:
     if command.stack in team.stacks:
         raise Refused("stack-exists", f"There is a stack {command.stack} already.", hint="choose another name")
-    if command.driver == "program":
-        _refuse_relative(command.address)
+    _refuse_address(command.driver, command.address)
+    _refuse_settings(command.driver, command.settings)
     yield command
+
+
+@decides(StackChanged)
+def change_stack(team: Team, command: StackChanged, _: Moment) -> Iterator[Message]:
+    stack = team.stack(command.stack)
+    if command.address is None and not command.settings:
+        raise Refused(
+            "nothing-to-change", "Neither an address nor a setting is given.", hint="ownstack stack set --help"
+        )
+    if command.address is not None:
+        _refuse_address(stack.driver, command.address)
+    _refuse_settings(stack.driver, command.settings)
+    yield command
+
+
+@evolves(StackChanged)
+def stack_changed(team: Team, fact: StackChanged) -> None:
+    stack = team.stacks[fact.stack]
+    if fact.address is not None:
+        stack.address = fact.address
+    changed = {**stack.settings, **fact.settings}
+    stack.settings = {key: value for key, value in changed.items() if value}
+
+
+def _refuse_address(driver: str, address: str) -> None:
+    if driver == "program":
+        _refuse_relative(address)
+    elif driver == "dokku":
+        _refuse_no_ssh(address)
+
+
+def _refuse_no_ssh(address: str) -> None:
+    try:
+        parse_ssh(address)
+    except ValueError as error:
+        raise Refused(
+            "address-invalid",
+            f"The address of a Dokku stack can't be read: {error}.",
+            hint="user@host:port, as in dokku@203.0.113.7:22",
+        ) from error
+
+
+def _refuse_settings(driver: str, settings: Mapping[str, str]) -> None:
+    key = settings.get("host_key") if driver == "dokku" else None
+    if key and not is_host_key(key):
+        raise Refused(
+            "host-key-invalid",
+            f"{key[:80]!r} is neither the fingerprint of a host key nor a public key.",
+            hint="SHA256:… or ssh-ed25519 AAAA…, as `ssh-keygen -lf` and `ssh-keyscan` print them",
+        )
 
 
 def _refuse_relative(address: str) -> None:
@@ -50,6 +101,8 @@ def remove_stack(team: Team, command: StackRemoved, _: Moment) -> Iterator[Messa
         )
     for app in users:
         team.refuse_busy(app)
+    if importing := [waiting.app for waiting in team.imports.values() if waiting.stack == stack.name]:
+        raise Refused("stack-in-use", f"{importing[0]} is being taken over from {stack.name}.", hint="wait for its end")
     yield command
     for app in users:
         yield from close_looks(team, app, (stack.name,))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ownstack_promoter.model import App, Grant, Job, Pipeline, Place, Release, Rollout, Stack
+from ownstack_contracts.jobs import StackCheckRequested
+from ownstack_promoter.model import App, Grant, Import, Job, Looking, Pipeline, Place, Release, Rollout, Stack
 from ownstack_promoter.refused import Refused
 from ownstack_promoter.timers import Timers
 
@@ -29,6 +30,12 @@ class Team:
     job_numbers: dict[Place, int] = field(default_factory=dict)
     looking: dict[Place, str] = field(default_factory=dict)
     """Where a look is open: its job."""
+    lookings: dict[str, Looking] = field(default_factory=dict)
+    """Promotions that look at their source."""
+    imports: dict[str, Import] = field(default_factory=dict)
+    """By the name of the app that is being taken over."""
+    checks: dict[str, StackCheckRequested] = field(default_factory=dict)
+    """Checks of stacks that nobody has answered yet, by their job."""
     timers: Timers = field(default_factory=Timers)
 
     def stack(self, name: str) -> Stack:
@@ -74,7 +81,10 @@ class Team:
             yield self.rollouts[rollout]
 
     def refuse_busy(self, app: App) -> None:
-        """Refuses while a rollout of the app is under way or waits."""
+        """Refuses while a rollout of the app is under way or waits, or a promotion looks at its source."""
+        for looking in self.lookings.values():
+            if app.name in (looking.source, looking.target):
+                raise promotion_open(app.name, looking.id, looking.source, looking.target)
         for rollout in self.open_rollouts(app):
             raise Refused(
                 "rollout-active",
@@ -86,6 +96,12 @@ class Team:
         """The highest generation asked for or seen there."""
         return self.generations.get((app, stack), 0)
 
+    def is_awaited(self, look: str) -> bool:
+        """Whether a promotion or an import waits for what this look sees."""
+        return any(look in looking.looks for looking in self.lookings.values()) or any(
+            waiting.job == look for waiting in self.imports.values()
+        )
+
     def is_idle_at(self, place: Place) -> bool:
         """Whether nobody holds a grant there."""
         return place not in self.grants
@@ -96,6 +112,15 @@ class Team:
         if len(contents) != 1 or (content := contents.pop()) is None:
             return None
         return newest(app.releases, content)
+
+
+def promotion_open(app: str, promotion: str, source: str, target: str) -> Refused:
+    """The refusal of what can't be done to an app while a promotion from or to it is open."""
+    return Refused(
+        "promotion-open",
+        f"{app} has an open promotion: {promotion}, from {source} to {target}.",
+        hint=f"ownstack promotion cancel {promotion}",
+    )
 
 
 def newest(releases: dict[int, Release], content: tuple[str, str]) -> int | None:

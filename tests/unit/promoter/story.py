@@ -27,6 +27,7 @@ from ownstack_contracts.jobs import (
 )
 from ownstack_contracts.message import Message
 from ownstack_contracts.pipelines import PipelineCreated, StagingAdded
+from ownstack_contracts.promotions import PromotionRequested
 from ownstack_contracts.rollouts import DeployRequested
 from ownstack_contracts.stacks import StackAdded
 from ownstack_contracts.teams import TeamCreated
@@ -98,10 +99,19 @@ class Story:
         for request in of(StackLookRequested, self.say(AppCreated(app=name, stacks=stacks))):
             self.answer_look(request, None)
 
-    def answer_look(self, request: StackLookRequested, live: Live | None) -> list[Message]:
+    def answer_look(self, request: StackLookRequested, live: Live | None, **more: Any) -> list[Message]:
         """A deployer looks and sees `live`."""
         run = self.claim(request)
-        return self.say(StackObserved(**report(request, run), live=live))
+        return self.say(StackObserved(**report(request, run), live=live, **more))
+
+    def promote(self, app: str, *, id: str | None = None, **wanted: Any) -> list[Message]:
+        """A promotion is requested, and the looks at its source see what is known to be live there."""
+        facts = self.say(PromotionRequested(app=app, **wanted), id=id)
+        return facts + [fact for look in of(StackLookRequested, facts) for fact in self.see_what_is_known(look)]
+
+    def see_what_is_known(self, request: StackLookRequested) -> list[Message]:
+        """A look sees what is known to be live there."""
+        return self.answer_look(request, known_live(self.team, request.app, request.stack))
 
     def pipeline(self, *stages: str) -> None:
         """Stages, the production app last."""
@@ -147,6 +157,21 @@ class Story:
         self.say(ReleaseTaskStarted(**report(request, run)))
         failed = StackDeployFailed(**report(request, run), phase="release-task", code=code, message="It failed.")
         return self.say(failed)
+
+
+def known_live(team: Team, app: str, stack: str) -> Live | None:
+    """What the team knows to be live there, as a driver would tell it."""
+    holding = known.live.get(stack) if (known := team.apps.get(app)) is not None else None
+    if holding is None:
+        return None
+    return Live(
+        image=holding.image,
+        generation=holding.generation,
+        deployment=holding.deployment,
+        release=holding.release,
+        team=team.name if holding.deployment else None,
+        app_id=team.apps[app].id if holding.deployment else None,
+    )
 
 
 def claimed(request: StackJob, run: str) -> JobClaimed:

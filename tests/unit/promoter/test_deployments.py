@@ -22,7 +22,7 @@ from ownstack_contracts.jobs import (
     StackJob,
     StackObserved,
 )
-from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
+from ownstack_contracts.promotions import PromotionCancelRequested
 from ownstack_contracts.rollouts import (
     DeployFailed,
     DeployPartiallySucceeded,
@@ -94,7 +94,7 @@ def test_a_lease_that_was_given_back_leaves_no_doubt() -> None:
 
 def test_a_stack_whose_lease_was_given_back_has_not_begun_and_can_be_cancelled() -> None:
     story = shop("eu-1")
-    (request,) = of(StackDeployRequested, story.say(PromotionRequested(app="shop-staging"), id="p1"))
+    (request,) = of(StackDeployRequested, story.promote("shop-staging", id="p1"))
     story.say(LeaseReturned(**report(request, story.claim(request))))
     assert one(StackDeployCancelled, story.say(PromotionCancelRequested(promotion="p1"))).stack == "eu-1"
 

@@ -17,7 +17,7 @@ from ownstack_contracts.jobs import (
     StackDeployUnchanged,
     StackLookRequested,
 )
-from ownstack_contracts.promotions import PromotionRequested, PromotionSucceeded
+from ownstack_contracts.promotions import PromotionSucceeded
 from ownstack_contracts.rejections import CommandRejected
 from ownstack_contracts.rollouts import DeployRequested, DeploySucceeded, StackRetryRequested
 from ownstack_contracts.stacks import StackAdded
@@ -112,7 +112,7 @@ def test_a_run_whose_lease_lapsed_is_not_believed_about_another_stack() -> None:
 def test_with_first_stack_only_one_stack_at_a_time_tries_the_release_task_again() -> None:
     story = shop("eu-1", "us-1")
     story.say(AppSettingsChanged(app="shop", release_task="first-stack"))
-    story.fail(one(StackDeployRequested, story.say(PromotionRequested(app="shop-staging"))))
+    story.fail(one(StackDeployRequested, story.promote("shop-staging")))
     again = one(StackDeployRequested, story.say(StackRetryRequested(app="shop", stack="eu-1")))
     assert again.release_task
     assert story.refused(StackRetryRequested(app="shop", stack="us-1")) == "still-running"
@@ -122,7 +122,7 @@ def test_with_first_stack_only_one_stack_at_a_time_tries_the_release_task_again(
 
 def test_how_often_the_script_runs_is_fixed_when_the_rollout_starts() -> None:
     story = shop("eu-1", "us-1")
-    eu, us = of(StackDeployRequested, story.say(PromotionRequested(app="shop-staging")))
+    eu, us = of(StackDeployRequested, story.promote("shop-staging"))
     story.succeed(eu)
     story.say(AppSettingsChanged(app="shop", postdeploy="each-stack"))
     facts = story.finish(story.succeed(us))

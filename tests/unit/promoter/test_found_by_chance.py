@@ -20,7 +20,7 @@ from ownstack_contracts.jobs import (
     StackLookRequested,
     StackObserved,
 )
-from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
+from ownstack_contracts.promotions import PromotionCancelRequested
 from ownstack_contracts.rollouts import DeployRequested
 from ownstack_promoter.looks import PATIENCE
 
@@ -88,7 +88,7 @@ def test_a_script_is_not_granted_again_after_a_report_of_another_kind() -> None:
 
 def test_what_was_given_back_before_it_began_can_be_cancelled() -> None:
     story = shop("eu-1")
-    request = one(StackDeployRequested, story.say(PromotionRequested(app="shop-staging"), id="p1"))
+    request = one(StackDeployRequested, story.promote("shop-staging", id="p1"))
     story.say(LeaseReturned(**report(request, story.claim(request))))
     assert "PromotionCancelled" in names(story.say(PromotionCancelRequested(promotion="p1")))
 

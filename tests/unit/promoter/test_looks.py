@@ -6,7 +6,6 @@ from tests.unit.promoter.story import A, B, Story, names, of, one, report
 
 from ownstack_contracts.apps import AppCreated, ReleaseCreated
 from ownstack_contracts.jobs import Live, StackLookFailed, StackLookRequested
-from ownstack_contracts.promotions import PromotionRequested
 from ownstack_contracts.rollouts import DeployRequested
 
 
@@ -31,7 +30,7 @@ def test_the_same_image_on_two_stacks_is_found_as_one_release_and_can_be_promote
     assert not of(ReleaseCreated, story.answer_look(second, Live(image=A)))
     story.app("shop", "eu-1")
     story.pipeline("staging", "shop")
-    assert "StackDeployRequested" in names(story.say(PromotionRequested(app="staging")))
+    assert "StackDeployRequested" in names(story.promote("staging"))
 
 
 def test_a_stack_that_cannot_be_looked_at_is_looked_at_again_later_and_later() -> None:

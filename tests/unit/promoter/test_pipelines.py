@@ -45,7 +45,7 @@ def test_what_does_not_hold_is_refused(command: PipelineCreated, code: str) -> N
 
 def test_a_stage_with_an_open_promotion_stays_until_it_has_ended() -> None:
     story = shop("eu-1")
-    (request,) = of(StackDeployRequested, story.say(PromotionRequested(app="shop-staging")))
+    (request,) = of(StackDeployRequested, story.promote("shop-staging"))
     assert story.refused(StageRemoved(production="shop", stage="shop-staging")) == "promotion-open"
     assert story.refused(PipelineRemoved(production="shop")) == "promotion-open"
     story.finish(story.succeed(request))

@@ -32,23 +32,24 @@ from ownstack_contracts.rollouts import DeployFailed, DeployRequested, RolloutQu
 
 def test_promote_copies_the_image_of_staging_to_every_stack_of_production() -> None:
     story = shop("eu-1", "us-1", "ap-1")
-    facts = story.say(PromotionRequested(app="shop-staging"), id="p1")
+    facts = story.promote("shop-staging", id="p1")
     asked = of(StackDeployRequested, facts)
     assert [(r.stack, r.image) for r in asked] == [("eu-1", A), ("us-1", A), ("ap-1", A)]
     assert [r.job for r in asked] == ["p1.eu-1.1", "p1.us-1.1", "p1.ap-1.1"]
-    assert names(facts)[:4] == ["PromotionRequested", "PromotionOpened", "ReleaseCreated", "RolloutStarted"]
+    assert names(facts)[:3] == ["PromotionRequested", "PromotionBegun", "StackLookRequested"]
+    assert names(facts)[3:7] == ["StackObserved", "PromotionOpened", "ReleaseCreated", "RolloutStarted"]
 
 
 def test_a_promotion_records_who_promoted_what_to_where() -> None:
     story = shop("eu-1")
-    opened = one(PromotionOpened, story.say(PromotionRequested(app="shop-staging"), id="p1"))
+    opened = one(PromotionOpened, story.promote("shop-staging", id="p1"))
     assert (opened.source, opened.source_release, opened.target, opened.image) == ("shop-staging", 1, "shop", A)
     assert (opened.stacks, opened.requester, opened.config_fingerprint) == (("eu-1",), "token:ann", "none")
 
 
 def test_a_promotion_succeeds_when_every_stack_holds_the_release_and_the_script_ran_once() -> None:
     story = shop("eu-1", "us-1")
-    facts = story.finish(story.say(PromotionRequested(app="shop-staging"), id="p1"))
+    facts = story.finish(story.promote("shop-staging", id="p1"))
     script = one(PostdeployRequested, facts)
     assert script.stack == "eu-1"
     end = one(PromotionSucceeded, facts)
@@ -58,14 +59,14 @@ def test_a_promotion_succeeds_when_every_stack_holds_the_release_and_the_script_
 
 def test_the_script_waits_for_all_stacks_and_runs_on_the_one_that_went_live_first() -> None:
     story = shop("eu-1", "us-1")
-    eu, us = of(StackDeployRequested, story.say(PromotionRequested(app="shop-staging")))
+    eu, us = of(StackDeployRequested, story.promote("shop-staging"))
     assert not of(PostdeployRequested, story.succeed(us))
     assert one(PostdeployRequested, story.succeed(eu)).stack == "us-1"
 
 
 def test_one_failing_stack_does_not_stop_the_others() -> None:
     story = shop("eu-1", "us-1", "ap-1")
-    eu, us, ap = of(StackDeployRequested, story.say(PromotionRequested(app="shop-staging")))
+    eu, us, ap = of(StackDeployRequested, story.promote("shop-staging"))
     assert names(story.fail(eu)) == ["StackDeployFailed"]
     story.succeed(us)
     end = one(PromotionPartiallySucceeded, story.finish(story.succeed(ap)))
@@ -79,15 +80,15 @@ def test_one_failing_stack_does_not_stop_the_others() -> None:
 
 def test_a_promotion_of_which_no_stack_took_the_release_has_failed_and_runs_no_script() -> None:
     story = shop("eu-1")
-    (request,) = of(StackDeployRequested, story.say(PromotionRequested(app="shop-staging")))
+    (request,) = of(StackDeployRequested, story.promote("shop-staging"))
     facts = story.fail(request)
     assert names(facts) == ["StackDeployFailed", "PromotionFailed"]
 
 
 def test_what_is_live_already_is_unchanged_and_runs_no_script() -> None:
     story = shop("eu-1", "us-1")
-    story.finish(story.say(PromotionRequested(app="shop-staging")))
-    facts = story.say(PromotionRequested(app="shop-staging"))
+    story.finish(story.promote("shop-staging"))
+    facts = story.promote("shop-staging")
     assert len(of(StackDeployUnchanged, facts)) == 2
     assert not of(PostdeployRequested, facts)
     assert {r.outcome for r in one(PromotionSucceeded, facts).results} == {"unchanged"}
@@ -95,22 +96,22 @@ def test_what_is_live_already_is_unchanged_and_runs_no_script() -> None:
 
 def test_redeploy_releases_again_what_is_live_already() -> None:
     story = shop("eu-1")
-    story.finish(story.say(PromotionRequested(app="shop-staging")))
-    facts = story.say(PromotionRequested(app="shop-staging", redeploy=True))
+    story.finish(story.promote("shop-staging"))
+    facts = story.promote("shop-staging", redeploy=True)
     assert one(StackDeployRequested, facts).generation == 2
 
 
 def test_some_stacks_can_be_named() -> None:
     story = shop("eu-1", "us-1", "ap-1")
-    facts = story.say(PromotionRequested(app="shop-staging", stacks=("ap-1", "eu-1")))
+    facts = story.promote("shop-staging", stacks=("ap-1", "eu-1"))
     assert [r.stack for r in of(StackDeployRequested, facts)] == ["eu-1", "ap-1"]
 
 
 def test_a_promotion_behind_a_rollout_waits_and_starts_after_it() -> None:
     story = shop("eu-1")
-    (first,) = of(StackDeployRequested, story.say(PromotionRequested(app="shop-staging"), id="p1"))
+    (first,) = of(StackDeployRequested, story.promote("shop-staging", id="p1"))
     story.deployed("shop-staging", B)
-    queued = one(RolloutQueued, story.say(PromotionRequested(app="shop-staging"), id="p2"))
+    queued = one(RolloutQueued, story.promote("shop-staging", id="p2"))
     assert (queued.rollout, queued.behind) == ("p2", "p1")
     facts = story.finish(story.succeed(first))
     assert names(facts).index("PromotionSucceeded") < names(facts).index("RolloutStarted")
@@ -120,11 +121,11 @@ def test_a_promotion_behind_a_rollout_waits_and_starts_after_it() -> None:
 
 def test_one_that_waits_is_superseded_by_a_newer_one_that_covers_its_stacks() -> None:
     story = shop("eu-1", "us-1")
-    story.say(PromotionRequested(app="shop-staging"), id="p1")
+    story.promote("shop-staging", id="p1")
     story.deployed("shop-staging", B)
-    story.say(PromotionRequested(app="shop-staging", stacks=("eu-1",)), id="p2")
+    story.promote("shop-staging", stacks=("eu-1",), id="p2")
     story.deployed("shop-staging", C)
-    facts = story.say(PromotionRequested(app="shop-staging"), id="p3")
+    facts = story.promote("shop-staging", id="p3")
     superseded = one(PromotionSuperseded, facts)
     assert (superseded.promotion, superseded.superseded_by) == ("p2", "p3")
     assert story.team.apps["shop"].queue == ["p3"]
@@ -132,17 +133,17 @@ def test_one_that_waits_is_superseded_by_a_newer_one_that_covers_its_stacks() ->
 
 def test_one_that_waits_stays_when_a_newer_one_covers_only_some_of_its_stacks() -> None:
     story = shop("eu-1", "us-1")
-    story.say(PromotionRequested(app="shop-staging"), id="p1")
+    story.promote("shop-staging", id="p1")
     story.deployed("shop-staging", B)
-    story.say(PromotionRequested(app="shop-staging"), id="p2")
-    facts = story.say(PromotionRequested(app="shop-staging", stacks=("eu-1",)), id="p3")
+    story.promote("shop-staging", id="p2")
+    facts = story.promote("shop-staging", stacks=("eu-1",), id="p3")
     assert not of(PromotionSuperseded, facts)
     assert story.team.apps["shop"].queue == ["p2", "p3"]
 
 
 def test_cancelling_stops_what_has_not_begun_and_lets_the_rest_finish() -> None:
     story = shop("eu-1", "us-1")
-    eu, us = of(StackDeployRequested, story.say(PromotionRequested(app="shop-staging"), id="p1"))
+    eu, us = of(StackDeployRequested, story.promote("shop-staging", id="p1"))
     run = story.claim(eu)
     facts = story.say(PromotionCancelRequested(promotion="p1"))
     assert one(StackDeployCancelled, facts).stack == "us-1"
@@ -154,16 +155,16 @@ def test_cancelling_stops_what_has_not_begun_and_lets_the_rest_finish() -> None:
 
 def test_cancelling_one_that_waits_ends_it() -> None:
     story = shop("eu-1")
-    story.say(PromotionRequested(app="shop-staging"), id="p1")
+    story.promote("shop-staging", id="p1")
     story.deployed("shop-staging", B)
-    story.say(PromotionRequested(app="shop-staging"), id="p2")
+    story.promote("shop-staging", id="p2")
     assert one(PromotionCancelled, story.say(PromotionCancelRequested(promotion="p2"))).promotion == "p2"
     assert story.team.apps["shop"].queue == []
 
 
 def test_cancelling_is_refused_when_all_has_begun_or_it_is_over() -> None:
     story = shop("eu-1")
-    (eu,) = of(StackDeployRequested, story.say(PromotionRequested(app="shop-staging"), id="p1"))
+    (eu,) = of(StackDeployRequested, story.promote("shop-staging", id="p1"))
     run = story.claim(eu)
     assert story.refused(PromotionCancelRequested(promotion="p1")) == "nothing-to-cancel"
     story.finish(story.succeed_as(eu, run))
@@ -188,7 +189,7 @@ def test_a_script_that_fails_or_is_lost_makes_it_partially_succeeded() -> None:
 
 
 def _only(story: Story) -> StackDeployRequested:
-    return one(StackDeployRequested, story.say(PromotionRequested(app="shop-staging")))
+    return one(StackDeployRequested, story.promote("shop-staging"))
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,7 @@ def test_the_script_runs_as_often_as_the_app_says(mode: str, scripts: list[int])
     seen = []
     for picture in (A, B):
         story.deployed("shop-staging", picture)
-        facts = story.finish(story.say(PromotionRequested(app="shop-staging")))
+        facts = story.finish(story.promote("shop-staging"))
         seen.append(len(of(PostdeployRequested, facts)))
         assert of(PromotionSucceeded, facts)
     assert seen == scripts
@@ -209,7 +210,7 @@ def test_the_script_runs_as_often_as_the_app_says(mode: str, scripts: list[int])
 def test_with_first_stack_the_others_wait_for_its_release_task_and_do_not_run_it() -> None:
     story = shop("eu-1", "us-1", "ap-1")
     story.say(AppSettingsChanged(app="shop", release_task="first-stack"))
-    (eu,) = of(StackDeployRequested, story.say(PromotionRequested(app="shop-staging")))
+    (eu,) = of(StackDeployRequested, story.promote("shop-staging"))
     assert (eu.stack, eu.release_task) == ("eu-1", True)
     others = of(StackDeployRequested, story.succeed(eu))
     assert [(r.stack, r.release_task) for r in others] == [("us-1", False), ("ap-1", False)]
@@ -218,7 +219,7 @@ def test_with_first_stack_the_others_wait_for_its_release_task_and_do_not_run_it
 def test_with_first_stack_its_failure_ends_the_rollout() -> None:
     story = shop("eu-1", "us-1")
     story.say(AppSettingsChanged(app="shop", release_task="first-stack"))
-    (eu,) = of(StackDeployRequested, story.say(PromotionRequested(app="shop-staging")))
+    (eu,) = of(StackDeployRequested, story.promote("shop-staging"))
     facts = story.fail(eu)
     assert one(StackDeploySkipped, facts).stack == "us-1"
     assert [r.outcome for r in one(PromotionFailed, facts).results] == ["failed", "skipped"]
@@ -245,7 +246,7 @@ def test_promoting_is_refused_while_nothing_is_live_or_the_source_is_being_deplo
     assert story.refused(PromotionRequested(app="shop-staging")) == "rollout-active"
     story.finish(story.fail(second))
     assert story.refused(PromotionRequested(app="shop-staging")) == "release-mixed"
-    assert of(StackDeployRequested, story.say(PromotionRequested(app="shop-staging", release=1)))
+    assert of(StackDeployRequested, story.promote("shop-staging", release=1))
 
 
 def test_a_middle_stage_promotes_to_the_next() -> None:
@@ -254,8 +255,8 @@ def test_a_middle_stage_promotes_to_the_next() -> None:
         story.app(app, f"{app}-1")
     story.pipeline("dev", "qa", "prod")
     story.deployed("dev", A)
-    assert one(StackDeployRequested, story.finish(story.say(PromotionRequested(app="dev")))).app == "qa"
-    assert one(StackDeployRequested, story.say(PromotionRequested(app="qa"))).app == "prod"
+    assert one(StackDeployRequested, story.finish(story.promote("dev"))).app == "qa"
+    assert one(StackDeployRequested, story.promote("qa")).app == "prod"
 
 
 def test_a_deployment_that_fails_everywhere_ends_as_failed() -> None:

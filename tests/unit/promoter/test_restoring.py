@@ -6,39 +6,53 @@ import copy
 
 import pytest
 from tests.unit.promoter.owner import Owned
-from tests.unit.promoter.story import A, B, C, live_of, names, of, one, report
+from tests.unit.promoter.story import A, B, C, known_live, live_of, names, of, one, report
 
-from ownstack_contracts.apps import AppCreated, AppDestroyed, AppSettingsChanged, StackAppLeftBehind
+from ownstack_contracts.apps import AppCreated, AppDestroyed, AppImportRequested, AppSettingsChanged, StackAppLeftBehind
 from ownstack_contracts.history import is_intact
 from ownstack_contracts.jobs import (
     JobClaimed,
     JobGranted,
     LeaseLapsed,
+    Live,
     PostdeployRequested,
     PostdeploySucceeded,
     ReleaseTaskStarted,
     StackAppRemovalRequested,
+    StackCheckRequested,
     StackDeployFailed,
     StackDeployRequested,
     StackDeploySucceeded,
     StackJob,
     StackLookRequested,
     StackObserved,
+    StackRunEnded,
+    StackRunRequested,
 )
 from ownstack_contracts.message import Message
 from ownstack_contracts.pipelines import PipelineCreated, StagingAdded
-from ownstack_contracts.promotions import PromotionEnd, PromotionOpened, PromotionRequested
+from ownstack_contracts.promotions import PromotionBegun, PromotionEnd, PromotionOpened, PromotionRequested
 from ownstack_contracts.rejections import DecisionCut
-from ownstack_contracts.rollouts import DeployEnd, DeployOpened, DeployRequested, StackRetryRequested
-from ownstack_contracts.stacks import StackAdded
+from ownstack_contracts.rollouts import (
+    DeployEnd,
+    DeployOpened,
+    DeployRequested,
+    RollbackRequested,
+    RunRequested,
+    StackRetryRequested,
+)
+from ownstack_contracts.stacks import CheckRequested, StackAdded
 from ownstack_contracts.teams import TeamCreated
 from ownstack_contracts.topics import COMMANDS, DEPLOYS, HISTORY, REPORTS
 from ownstack_promoter.leasing import AtStart
+from ownstack_promoter.model import place_of
 from ownstack_promoter.restoring import HistoryDamaged
 
 
 class Played(Owned):
-    """A story on a partition, with a deployer that does as it is told."""
+    """A story on a partition, with a deployer that does as it is told. `found`: what its looks see, if anything new."""
+
+    found: Live | None = None
 
     def run(self, request: StackJob, run: str) -> None:
         """A run claims the job; deployments, scripts and looks end well."""
@@ -49,7 +63,11 @@ class Played(Owned):
         elif isinstance(request, PostdeployRequested):
             self.say(PostdeploySucceeded(**report(request, run)))
         elif isinstance(request, StackLookRequested):
-            self.say(StackObserved(**report(request, run), live=None))
+            self.say(
+                StackObserved(**report(request, run), live=self.found or known_live(self.team, *place_of(request)))
+            )
+        elif isinstance(request, StackRunRequested):
+            self.say(StackRunEnded(**report(request, run), exit_code=0, lines=0))
 
     def run_all(self) -> None:
         """All jobs that are open end well."""
@@ -78,7 +96,9 @@ def story() -> Played:
     played.say(StagingAdded(production="shop", staging="staging"))
     played.say(DeployRequested(app="staging", image=A), id="d1")
     played.run_all()
-    first = one(StackDeployRequested, played.say(PromotionRequested(app="staging"), id="p1"))
+    look = one(StackLookRequested, played.say(PromotionRequested(app="staging"), id="p1"))
+    played.run(look, "look")
+    first = next(j.request for j in played.team.jobs.values() if isinstance(j.request, StackDeployRequested))
     played.say(DeployRequested(app="shop", image=B, stacks=("eu-1",)), id="d2")
     played.say(DeployRequested(app="shop", image=C), id="d3")
     played.say(JobClaimed(job=first.job, run="r1", app="shop", stack="eu-1"))
@@ -99,6 +119,13 @@ def story() -> Played:
     played.wake()
     played.say(AppCreated(app="other", stacks=("eu-1", "us-1")))
     played.say(AppDestroyed(app="other"))
+    played.say(RollbackRequested(app="shop", acknowledge_migrations=True), id="b1")
+    played.run_all()
+    played.say(RunRequested(app="shop", stack="eu-1", command=("true",)), id="x1")
+    played.say(AppImportRequested(app="blog", stack="eu-1", config=True), id="i1")
+    played.found = Live(image=A)
+    played.run_all()
+    played.say(CheckRequested(stack="eu-1"), id="k1")
     return played
 
 
@@ -190,11 +217,13 @@ def _all_ends(cut: Played) -> None:
         cut.wake()
         cut.run_all()
     facts = [e.message for e in cut.history()]
-    opened = [f.rollout for f in of(DeployOpened, facts)] + [f.promotion for f in of(PromotionOpened, facts)]
+    opened = [f.rollout for f in of(DeployOpened, facts)]
+    opened += {f.promotion for f in facts if isinstance(f, PromotionBegun | PromotionOpened)}
     ended = [f.rollout for f in of(DeployEnd, facts)] + [f.promotion for f in of(PromotionEnd, facts)]
     assert sorted(opened) == sorted(ended)
     assert not cut.team.grants
     assert not any(job.kind != "remove" for job in cut.team.jobs.values())
+    assert (cut.team.lookings, cut.team.imports, cut.team.checks) == ({}, {}, {})
     assert all(app.active is None and not app.queue for app in cut.team.apps.values())
 
 
@@ -222,7 +251,8 @@ async def test_requests_and_grants_without_an_answer_are_sent_again() -> None:
     await played.restart()
     again = played.deploys()[before:]
     assert again.index(request) < again.index(grant)
-    assert {m.job for m in again} <= set(played.team.jobs)  # type: ignore[attr-defined]
+    assert {m.job for m in again} <= {*played.team.jobs, *played.team.checks}  # type: ignore[attr-defined]
+    assert one(StackCheckRequested, again).job == "k1#check"
 
 
 def _granted(at_start: AtStart) -> Played:

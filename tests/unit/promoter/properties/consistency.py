@@ -47,12 +47,31 @@ def check(team: Team) -> None:
             f"{name} may wait for ever"
         )
     for timer in team.timers.due:
-        kind, _, subject = timer.partition(":")
-        if kind == "look":
-            app_name, _, stack = subject.partition("@")
-            assert stack in team.apps[app_name].stacks, timer
-        else:
-            assert subject in team.jobs, f"{timer} of no job"
+        _check_timer(team, timer)
+    _check_what_waits(team)
+
+
+def _check_timer(team: Team, timer: str) -> None:
+    kind, _, subject = timer.partition(":")
+    if kind == "look":
+        app_name, _, stack = subject.partition("@")
+        assert stack in team.apps[app_name].stacks, timer
+    elif kind == "check":
+        assert subject in team.checks, f"{timer} of no check"
+    else:
+        assert subject in team.jobs, f"{timer} of no job"
+
+
+def _check_what_waits(team: Team) -> None:
+    for looking in team.lookings.values():
+        assert looking.looks, f"{looking.id} waits for no look"
+        assert looking.looks <= set(team.jobs), f"{looking.id} waits for a look that is over"
+        assert {looking.source, looking.target} <= set(team.apps), looking.id
+    for waiting in team.imports.values():
+        assert waiting.job in team.jobs, f"{waiting.app} waits for a look that is over"
+        assert waiting.app not in team.apps
+    for check in team.checks:
+        assert f"check:{check}" in team.timers.due
 
 
 def _check_app(team: Team, app: App) -> None:

@@ -30,8 +30,12 @@ from ownstack_contracts.jobs import (
     StackLookFailed,
     StackLookRequested,
     StackObserved,
+    StackRunEnded,
+    StackRunFailed,
+    StackRunRequested,
 )
 from ownstack_contracts.message import Message
+from ownstack_promoter.model import place_of
 
 Place = tuple[str, str]
 
@@ -88,7 +92,7 @@ class Deployers:
         """What a run tells last: of what it did while it held its grant; without one it does nothing."""
         if run.name in self.done:
             return self.done[run.name]
-        grant = self.world.team.grants.get((run.request.app, run.request.stack))
+        grant = self.world.team.grants.get(place_of(run.request))
         if grant is None or (grant.run, grant.job) != (run.name, run.request.job):
             return LeaseReturned(**run.about)
         self.done[run.name] = self._do(run, good=good)
@@ -101,6 +105,9 @@ class Deployers:
         if isinstance(request, PostdeployRequested):
             failed = PostdeployFailed(**run.about, code="exit-1", message="It failed.")
             return PostdeploySucceeded(**run.about) if good else failed
+        if isinstance(request, StackRunRequested):
+            failed_run = StackRunFailed(**run.about, code="unreachable", message="It does not answer.")
+            return StackRunEnded(**run.about, exit_code=3, lines=1) if good else failed_run
         if isinstance(request, StackLookRequested):
             return StackObserved(**run.about, live=there) if good else _look_failed(run)
         return self._remove(run, there, good=good)
@@ -141,6 +148,7 @@ class Deployers:
             None,
             self.live.get((run.request.app, run.request.stack)),
             Live(image=image),
+            Live(reference="dokku/shop:latest"),
             Live(image=image, generation=run.request.generation, team=NAME, app_id=run.request.app_id, release=1),
             Live(image=image, generation=run.request.generation + 2, team="other", app_id="other.1"),
         )
@@ -156,6 +164,8 @@ class Deployers:
             PostdeployFailed(**run.about, code="odd", message="Odd."),
             StackObserved(**run.about, live=sights[number % len(sights)]),
             _look_failed(run),
+            StackRunEnded(**run.about, exit_code=0, lines=0),
+            StackRunFailed(**run.about, code="odd", message="Odd."),
             StackAppRemoved(**run.about),
             StackAppRemovalFailed(**run.about, code="odd", message="Odd."),
             LeaseReturned(**run.about),
@@ -166,7 +176,8 @@ class Deployers:
     def lapse(self, place: Place) -> None:
         """Nothing was heard of the run that holds the place."""
         grant = self.world.team.grants[place]
-        self.world.report(LeaseLapsed(job=grant.job, run=grant.run, app=place[0], stack=place[1]))
+        stack = place[1].partition("#")[0]
+        self.world.report(LeaseLapsed(job=grant.job, run=grant.run, app=place[0], stack=stack))
 
     def finish(self) -> None:
         """The deployers do all that there is to do, once those that fell silent have lapsed."""

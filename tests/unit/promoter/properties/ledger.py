@@ -24,15 +24,28 @@ from ownstack_contracts.jobs import (
     StackDeploySucceeded,
     StackJob,
     StackObserved,
+    StackRunEnded,
+    StackRunFailed,
 )
 from ownstack_contracts.message import Message
-from ownstack_contracts.promotions import PromotionEnd, PromotionOpened
+from ownstack_contracts.promotions import PromotionBegun, PromotionEnd, PromotionOpened
 from ownstack_contracts.rollouts import DeployEnd, DeployOpened, RolloutStarted
+from ownstack_promoter.model import place_of
 
 Place = tuple[str, str]
 
 PHASES = (ReleaseTaskStarted, ReleaseTaskSucceeded, RestartStarted, PostdeployStarted)
 """Reports after which the run goes on."""
+
+OUTCOMES = (
+    StackDeploySucceeded,
+    StackDeployFailed,
+    PostdeploySucceeded,
+    PostdeployFailed,
+    StackRunEnded,
+    StackRunFailed,
+)
+"""Reports that end a job, of which each has one."""
 
 
 @dataclass
@@ -66,18 +79,18 @@ class Ledger:
             self._told_of_a_rollout(fact)
 
     def _granted(self, fact: JobGranted) -> None:
-        place = (fact.app, fact.stack)
+        place = place_of(fact)
         assert self.holders.get(place, fact.run) == fact.run, f"two grants at once on {place}: {fact}"
         self.holders[place] = fact.run
         assert fact.job in self.requests, f"granted, but never asked for: {fact}"
         assert fact.job not in self.closed, f"granted although it is over: {fact}"
-        if fact.kind == "postdeploy":
+        if fact.kind in ("postdeploy", "run"):
             assert self.scripts.setdefault(fact.job, fact.run) == fact.run, f"a script granted twice: {fact}"
 
     def _asked(self, fact: StackJob) -> None:
         assert fact.job not in self.requests, f"one job asked for twice: {fact}"
         self.requests[fact.job] = fact
-        place = (fact.app, fact.stack)
+        place = place_of(fact)
         if isinstance(fact, StackDeployRequested | StackAppRemovalRequested):
             assert fact.generation > self.generations.get(place, 0), f"a generation that does not grow: {fact}"
         self.generations[place] = max(self.generations.get(place, 0), fact.generation)
@@ -85,7 +98,7 @@ class Ledger:
             assert self.active.get(fact.app, fact.rollout) == fact.rollout, f"beside another rollout: {fact}"
 
     def _reported(self, fact: RunReport) -> None:
-        place = (fact.app, fact.stack)
+        place = place_of(fact)
         if isinstance(fact, StackDeploySucceeded | StackDeployFailed | StackObserved) and fact.live is not None:
             self.generations[place] = max(self.generations.get(place, 0), fact.live.generation)
         if isinstance(fact, PHASES):
@@ -99,13 +112,16 @@ class Ledger:
             self.scripts.pop(fact.job, None)
         elif isinstance(fact, LeaseLapsed):
             return  # the job goes on with another run
-        elif isinstance(fact, StackDeploySucceeded | StackDeployFailed | PostdeploySucceeded | PostdeployFailed):
+        elif isinstance(fact, OUTCOMES):
             assert fact.job not in self.closed, f"a second outcome: {fact}"
             self.closed.add(fact.job)
 
     def _told_of_a_rollout(self, fact: Message) -> None:
-        if isinstance(fact, PromotionOpened):
+        if isinstance(fact, PromotionBegun):
             self._opened(fact.promotion, fact)
+        elif isinstance(fact, PromotionOpened):
+            if not isinstance(self.opened.pop(fact.promotion, None), PromotionOpened):
+                self._opened(fact.promotion, fact)
         elif isinstance(fact, DeployOpened):
             self._opened(fact.rollout, fact)
         elif isinstance(fact, RolloutStarted):

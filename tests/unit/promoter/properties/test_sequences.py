@@ -12,13 +12,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from tests.unit.promoter.properties.deployers import Deployers
 from tests.unit.promoter.properties.world import World
 
-from ownstack_contracts.apps import AppCreated, AppDestroyed, AppSettingsChanged, AppStackAdded, AppStackRemoved
-from ownstack_contracts.jobs import Live
+from ownstack_contracts.apps import (
+    AppCreated,
+    AppDestroyed,
+    AppImportRequested,
+    AppSettingsChanged,
+    AppStackAdded,
+    AppStackRemoved,
+    LookRequested,
+)
+from ownstack_contracts.jobs import Live, StackChecked
 from ownstack_contracts.message import Command, Message
 from ownstack_contracts.pipelines import PipelineCreated, PipelineRemoved, StageRemoved, StagingAdded
 from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
-from ownstack_contracts.rollouts import DeployRequested, StackRetryRequested
-from ownstack_contracts.stacks import StackAdded, StackRemoved
+from ownstack_contracts.rollouts import DeployRequested, RollbackRequested, RunRequested, StackRetryRequested
+from ownstack_contracts.stacks import CheckRequested, StackAdded, StackRemoved
 from ownstack_contracts.teams import TeamCreated
 from ownstack_promoter.domain import Refused
 
@@ -142,9 +150,39 @@ class Sequences(RuleBasedStateMachine):
     def a_release_is_promoted(self, app: str, release: int | None, on: Any, redeploy: bool) -> None:
         self.say(PromotionRequested(app=app, release=release, stacks=on, redeploy=redeploy))
 
+    @rule(app=apps, release=st.sampled_from((None, None, 1, 2)), on=st.none() | some_stacks.filter(bool))
+    def an_app_is_rolled_back(self, app: str, release: int | None, on: Any) -> None:
+        self.say(RollbackRequested(app=app, release=release, stacks=on, acknowledge_migrations=True))
+
+    @rule(app=apps, stack=st.none() | stacks)
+    def an_app_is_looked_at(self, app: str, stack: str | None) -> None:
+        self.say(LookRequested(app=app, stack=stack))
+
+    @rule(app=apps, stack=stacks)
+    def a_command_is_run(self, app: str, stack: str) -> None:
+        self.say(RunRequested(app=app, stack=stack, command=("true",)))
+
+    @rule(app=apps, stack=stacks, there=st.booleans())
+    def an_app_is_taken_over(self, app: str, stack: str, there: bool) -> None:
+        if there and app not in self.world.team.apps:
+            self.deployers.live.setdefault((app, stack), Live(image=IMAGES[2]))
+        self.say(AppImportRequested(app=app, stack=stack, config=True))
+
+    @rule(stack=stacks, answered=st.booleans())
+    def a_stack_is_checked(self, stack: str, answered: bool) -> None:
+        self.say(CheckRequested(stack=stack))
+        for job in list(self.world.team.checks) if answered else ():
+            self.world.report(StackChecked(job=job, stack=stack, deployer="d1"))
+
+    @rule(app=apps, stack=stacks, live=st.sampled_from((Live(image=IMAGES[1]), Live(reference="dokku/x:latest"))))
+    def somebody_deploys_past_us(self, app: str, stack: str, live: Live) -> None:
+        if (app, stack) in self.deployers.live:
+            self.deployers.live[app, stack] = live
+
     def promotions(self) -> list[str]:
         """Those that are known."""
-        return [r.id for r in self.world.team.rollouts.values() if r.kind == "promotion"]
+        opened = [r.id for r in self.world.team.rollouts.values() if r.kind == "promotion"]
+        return opened + list(self.world.team.lookings)
 
     @precondition(lambda self: self.promotions())
     @rule(number=pick)
@@ -230,6 +268,9 @@ class Sequences(RuleBasedStateMachine):
             self.deployers.finish()
             self.deployers.tell_again()
             self.deployers.finish()  # what was told late may want another look
+            for app in [app.name for app in self.world.team.apps.values() if app.stacks]:
+                self.say(LookRequested(app=app))
+            self.deployers.finish()
             if self.truthful:
                 self.deployers.check_what_is_known()
         else:
@@ -238,6 +279,7 @@ class Sequences(RuleBasedStateMachine):
         assert self.world.ledger.without_end == set()
         assert {name: job.kind for name, job in team.jobs.items() if job.kind != "look"} == {}
         assert team.grants == {}
+        assert (team.lookings, team.imports, team.checks) == ({}, {}, {})
         assert [app.name for app in team.apps.values() if app.active or app.queue] == []
         self.world.check_history()
 

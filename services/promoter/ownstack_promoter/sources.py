@@ -1,0 +1,110 @@
+"""Sources: a promotion begins with a look at what is live on each stack of the app that it promotes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ownstack_contracts.jobs import StackLookRequested
+from ownstack_contracts.message import Message
+from ownstack_contracts.promotions import PromotionBegun, PromotionFailed
+from ownstack_promoter.dispatch import Moment, evolves
+from ownstack_promoter.looks import look, next_look
+from ownstack_promoter.model import App, Holding, Looking
+from ownstack_promoter.team import Team, listed
+
+
+def look_at_source(team: Team, source: App, moment: Moment) -> Iterator[StackLookRequested]:
+    """Ask what is live on each of its stacks; nobody waits for longer than the app's waiting deadline."""
+    for stack in source.stacks:
+        yield look(team, source.name, source.id, stack, moment, patience=source.settings.waiting_deadline * 1_000)
+
+
+@evolves(PromotionBegun)
+def promotion_begun(team: Team, fact: PromotionBegun) -> None:
+    source = team.apps[fact.source]
+    team.lookings[fact.promotion] = Looking(
+        fact.promotion,
+        fact.source,
+        fact.source_release,
+        fact.target,
+        fact.target_app_id,
+        tuple(fact.stacks),
+        fact.redeploy,
+        fact.requester,
+        looks={next_look(team, source.name, source.id, stack) for stack in fact.looked_at},
+    )
+
+
+def awaiting(team: Team, look: str) -> Looking | None:
+    """The promotion that waits for this look."""
+    return next((looking for looking in team.lookings.values() if look in looking.looks), None)
+
+
+def failed(looking: Looking, code: str, message: str) -> Message:
+    """The end of a promotion that found that it can't begin."""
+    return PromotionFailed(
+        promotion=looking.id, source=looking.source, target=looking.target, code=code, message=message
+    )
+
+
+def not_seen(looking: Looking, stack: str, why: str) -> Message:
+    """The end of a promotion whose source could not be looked at."""
+    return failed(
+        looking,
+        "source-not-seen",
+        f"What runs of {looking.source} on {stack} could not be looked at: {why[:1_000]} Try again, or promote a "
+        f"release that you know without a look: ownstack app pipeline promote {looking.source} --release vN",
+    )
+
+
+def objection(looking: Looking, source: App, held: dict[str, Holding | None]) -> Message | None:
+    """Why what the looks saw can't be promoted; None: it can."""
+    if source.active is not None:
+        return failed(
+            looking, "rollout-active", f"{source.name} is being deployed itself now: {source.active}. Wait for its end."
+        )
+    for stack, holding in held.items():
+        if holding is not None and holding.image is None:
+            return failed(looking, "image-without-digest", _without_digest(source.name, stack, holding))
+    if looking.expected is not None:
+        return _drift(looking, source, looking.expected, held)
+    contents = {holding.content if holding else None for holding in held.values()}
+    if contents == {None}:
+        return failed(looking, "nothing-to-promote", f"Nothing of {source.name} is live.")
+    if len(contents) > 1:
+        return failed(looking, "release-mixed", f"{source.name} has no image that is live on all its stacks.")
+    return None
+
+
+def _without_digest(app: str, stack: str, holding: Holding) -> str:
+    named = f" ({holding.reference})" if holding.reference else ""
+    return (
+        f"{stack} runs an image of {app}{named} that has no digest in a registry: it was built there, or deployed by "
+        "a tag, so no other stack could pull just that image. Push it, then deploy it by digest: on the server "
+        f"`docker tag {holding.reference or 'IMAGE'} REGISTRY/REPO:TAG && docker push REGISTRY/REPO:TAG` (that prints the "
+        f"digest); then `ownstack deploy {app} --image REGISTRY/REPO@sha256:…`, and promote again."
+    )
+
+
+def _drift(looking: Looking, source: App, expected: int, held: dict[str, Holding | None]) -> Message | None:
+    release = source.releases[expected]
+    other = {stack: h for stack, h in held.items() if h is None or h.content != release.content}
+    if not other:
+        return None
+    seen = listed(f"{_named(holding)} on {stack}" for stack, holding in other.items())
+    ours = all(h is not None and h.release is not None and h.release > expected for h in other.values())
+    if ours:
+        return failed(looking, "source-changed", f"{source.name} has been deployed meanwhile: {seen}. Promote again.")
+    return failed(
+        looking,
+        "source-drifted",
+        f"{source.name} is not what was released on it last, v{expected}: {seen}. Somebody has deployed past us. If "
+        f"that is what you want to promote, promote again; else put it right first: ownstack deploy {source.name} "
+        f"--image {release.image} --redeploy",
+    )
+
+
+def _named(holding: Holding | None) -> str:
+    if holding is None:
+        return "nothing"
+    return f"v{holding.release}" if holding.release is not None else str(holding.image)
