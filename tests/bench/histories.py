@@ -59,6 +59,7 @@ class Chronicle:
         self._ids = itertools.count(1)
         self._runs = itertools.count(1)
         self._inputs = itertools.count()
+        self._live: dict[tuple[str, str], Live] = {}
 
     def say(self, message: Message, *, id: str | None = None, actor: str = "token:ann") -> list[Message]:
         """Decide on an input; its facts happen. A refused command is rejected, as the promoter does it."""
@@ -120,22 +121,24 @@ class Chronicle:
         run = self.claim(request)
         about = {"job": request.job, "run": run, "app": request.app, "stack": request.stack}
         followed: list[Message] = []
-        for report in _reports(request, about, self.team.name):
+        for report in self._reports(request, about):
             followed += self.say(report)
         return followed
 
-
-def _reports(request: StackJob, about: dict[str, str], team: str) -> Sequence[Message]:
-    """What a run reports of whom all goes well; a look finds nothing."""
-    if isinstance(request, StackDeployRequested):
-        phases = (ReleaseTaskStarted, ReleaseTaskSucceeded, RestartStarted)
-        return [*(phase(**about) for phase in phases), StackDeploySucceeded(**about, live=live_of(request, team))]
-    if isinstance(request, PostdeployRequested):
-        return [PostdeployStarted(**about), PostdeploySucceeded(**about)]
-    if isinstance(request, StackAppRemovalRequested):
-        return [StackAppRemoved(**about)]
-    assert isinstance(request, StackLookRequested)
-    return [StackObserved(**about, live=None)]
+    def _reports(self, request: StackJob, about: dict[str, str]) -> Sequence[Message]:
+        """What a run reports of whom all goes well; a look finds what was deployed last."""
+        place = (request.app, request.stack)
+        if isinstance(request, StackDeployRequested):
+            phases = (ReleaseTaskStarted, ReleaseTaskSucceeded, RestartStarted)
+            live = self._live[place] = live_of(request, self.team.name)
+            return [*(phase(**about) for phase in phases), StackDeploySucceeded(**about, live=live)]
+        if isinstance(request, PostdeployRequested):
+            return [PostdeployStarted(**about), PostdeploySucceeded(**about)]
+        if isinstance(request, StackAppRemovalRequested):
+            self._live.pop(place, None)
+            return [StackAppRemoved(**about)]
+        assert isinstance(request, StackLookRequested)
+        return [StackObserved(**about, live=self._live.get(place))]
 
 
 def live_of(request: StackDeployRequested, team: str) -> Live:

@@ -18,7 +18,7 @@ Fact = dict[str, Any]
 Facts = Mapping[str, Sequence[Fact]]
 """The facts of every team, as they lie in their partition."""
 
-OPENED = {"PromotionOpened": "promotion", "DeployOpened": "rollout"}
+OPENED = {"PromotionBegun": "promotion", "PromotionOpened": "promotion", "DeployOpened": "rollout"}
 ENDS = {
     f"{kind}{end}": name
     for kind, name in (("Promotion", "promotion"), ("Deploy", "rollout"))
@@ -36,6 +36,8 @@ _RUN_OVER = {
     "StackLookFailed",
     "StackAppRemoved",
     "StackAppRemovalFailed",
+    "StackRunEnded",
+    "StackRunFailed",
 }
 
 
