@@ -12,11 +12,11 @@ from ownstack_contracts.documents.meanings import ENVELOPE, meaning_of
 from ownstack_contracts.envelope import Envelope, schema_of
 from ownstack_contracts.jobs import Live
 from ownstack_contracts.message import Message
-from ownstack_contracts.rollouts import StackResult
+from ownstack_contracts.rollouts import ReleaseTaskRun, StackResult
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ENVELOPE_FILE = "envelope.json"
-PARTS: tuple[type[Message], ...] = (Live, StackResult)
+PARTS: tuple[type[Message], ...] = (Live, StackResult, ReleaseTaskRun)
 """What stands inside of messages and is described with them."""
 
 Schema = dict[str, Any]

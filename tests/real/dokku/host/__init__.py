@@ -1,0 +1,1 @@
+"""The parts of the stand-in for Dokku. Standard library only: sshd starts them anew for each command."""
