@@ -1,23 +1,26 @@
-"""Completes the names of apps, stacks, promotions and profiles in the shell: at once, or not at all."""
+"""Completes names in the shell, of apps, stacks, releases and others: at once, or not at all."""
 
 from __future__ import annotations
 
 import os
 from contextlib import closing
 
+import typer
+
 from ownstack.connect import connect_quickly
 from ownstack.exits import Failure
+from ownstack.paths import segment
 from ownstack.profiles import choose, load, profiles_path
 
 QUICK = 0.5
 """Whoever presses Tab does not wait longer, in seconds."""
 
 
-def _names(path: str, field: str, incomplete: str, **query: object) -> list[str]:
+def _names(path: str, field: str, incomplete: str, most: int | None = None, **query: object) -> list[str]:
     """Completion that fails is silent: an error would be written into the line that somebody types."""
     try:
         with closing(connect_quickly(choose(os.environ), QUICK)) as client:
-            found = [str(item[field]) for item in client.pages(path, limit=200, **query)]
+            found = [str(item[field]) for item in client.pages(path, limit=most, **query)]
     except Failure:
         return []
     return [name for name in found if name.startswith(incomplete)]
@@ -43,6 +46,29 @@ def open_promotions(incomplete: str) -> list[str]:
     return _names("/promotions", "id", incomplete, status="running") + _names(
         "/promotions", "id", incomplete, status="queued"
     )
+
+
+def releases(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Releases of the app that stands before, as `v12`."""
+    return [f"v{number}" for number in _of_app(ctx, "releases", "number") if f"v{number}".startswith(incomplete)]
+
+
+def deployments(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Ids of deployments of the app that stands before, and of commands that ran beside it: all that has a log."""
+    found = _of_app(ctx, "deployments", "id") + _of_app(ctx, "runs", "job")
+    return [name for name in found if name.startswith(incomplete)]
+
+
+def _of_app(ctx: typer.Context, what: str, field: str) -> list[str]:
+    """The newest of an app: a page is enough for whoever presses Tab.
+
+    When an option still lacks its value, the arguments have not been taken up yet: the app is the first of the words.
+    """
+    app = ctx.params.get("app") or next(iter(ctx.args), None)
+    try:
+        return [] if not app else _names(f"/apps/{segment(app)}/{what}", field, "", most=50)
+    except Failure:
+        return []
 
 
 def profiles(incomplete: str) -> list[str]:

@@ -19,6 +19,8 @@ class Exit(IntEnum):
     """The server said no; nothing has changed."""
     UNAVAILABLE = 4
     """The server could not be asked: no connection, no valid token, or it is at fault itself."""
+    NOT_RUN = 125
+    """Of `ownstack run` alone, whose other codes are those of the command: it was not run, or its end is not known."""
     INTERRUPTED = 130
     """Ctrl-C. What was sent goes on."""
 
@@ -49,8 +51,8 @@ class Failure(Exception):
 
 
 class Silent(Exception):
-    """Ends a command with an exit code and no further word."""
+    """Ends a command with an exit code (one of `Exit`, or that of what it ran) and no further word."""
 
-    def __init__(self, exit_code: Exit) -> None:
-        super().__init__(exit_code.name)
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(f"exit code {exit_code}")
         self.exit_code = exit_code

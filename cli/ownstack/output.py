@@ -139,5 +139,5 @@ def span(start: int | None, end: int | None) -> str | None:
 
 
 def short(digest: str) -> str:
-    """The first seven digits of a digest."""
-    return digest.partition(":")[2][:7]
+    """The first seven digits of a digest, or of that of an image."""
+    return digest.rpartition("@")[2].partition(":")[2][:7]

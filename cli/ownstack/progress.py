@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ownstack.answers import Json
+from ownstack.output import short
 
 ENDED = {"succeeded", "unchanged", "failed", "expired", "cancelled", "skipped", "superseded"}
 """States that a stack stays in."""
@@ -44,7 +45,8 @@ class Progress:
     """The rows of a rollout, or of a part of it, and whether it has ended.
 
     title: what it is, for people. mine: whether a fact's data is about it. ends: whether a fact ends it; None: it ends
-    when all rows have.
+    when all rows have. note: what is said of the whole, for a while. view: of the rollout, with what
+    facts have said of it since.
     """
 
     title: str
@@ -53,22 +55,32 @@ class Progress:
     ends: Callable[[str, Json], bool] | None = None
     note: str | None = None
     ended: bool = False
+    view: Json = field(default_factory=dict)
     _by_type: Mapping[str, str] = field(default_factory=lambda: STATES)
 
     def apply(self, kind: str, data: Json, at: int) -> Row | None:
         """Take up a fact; returns the row that it changed, if any."""
         if not self.mine(data):
             return None
-        if kind == "RolloutQueued":
-            self.note = f"waits for {data['behind']}, which is under way"
-        elif kind == "RolloutStarted":
-            self.note = None
+        if kind in _OF_THE_WHOLE:
+            self.note = _OF_THE_WHOLE[kind](data)
+            self._learn(kind, data)
         row = self._move(kind, data, at)
         if self.ends is None:
             self.ended = all(r.state in ENDED for r in self.rows.values())
         elif self.ends(kind, data):
             self.ended = True
         return row
+
+    def _learn(self, kind: str, data: Json) -> None:
+        """A promotion looks at its source first: only then it is known what goes where, and so what it is called."""
+        if self.view.get("status") != "looking":
+            return
+        self.view |= {name: data[name] for name in ("release", "source_release", "image") if data.get(name)}
+        for stack in data["stacks"]:
+            self.rows.setdefault(stack, Row(stack))
+        if kind in ("RolloutStarted", "RolloutQueued"):
+            self.title = title_of(self.view)
 
     def settle(self, view: Json) -> list[Row]:
         """Take up how the rollout stands, once it has ended; returns the rows that no fact had brought there yet."""
@@ -133,9 +145,13 @@ REMOVING: Mapping[str, str] = {
 """The same, while an app is removed."""
 
 
+def _found(live: Json) -> str:
+    return f"found {live.get('image') or live.get('reference') or 'an image without a name'}"
+
+
 _SAID: Mapping[str, Callable[[Json], str]] = {
     "LeaseLapsed": lambda _: "its deployer was lost; another will look first",
-    "StackObserved": lambda data: f"found {data['live']['image']}" if data.get("live") else "nothing is there",
+    "StackObserved": lambda data: _found(data["live"]) if data.get("live") else "nothing is there",
     "StackAppRemoved": lambda _: "removed",
     "PostdeployFailed": lambda data: f"post-deploy: {data['message']}",
     "PostdeployUnknown": lambda _: "the outcome of the post-deploy script is unknown",
@@ -143,6 +159,15 @@ _SAID: Mapping[str, Callable[[Json], str]] = {
         "nobody began in time" if data["deadline"] == "waiting" else "it did not end in time"
     ),
 }
+
+
+_OF_THE_WHOLE: Mapping[str, Callable[[Json], str | None]] = {
+    "PromotionBegun": lambda data: f"looking at {data['source']} on {', '.join(data['looked_at'])} …",
+    "PromotionOpened": lambda _: None,
+    "RolloutQueued": lambda data: f"waits for {data['behind']}, which is under way",
+    "RolloutStarted": lambda _: None,
+}
+"""What is said of a rollout, from a fact on."""
 
 
 def _message(kind: str, data: Json) -> str | None:
@@ -164,8 +189,8 @@ def of_rollout(view: Json) -> Progress:
     def ends(kind: str, data: Json) -> bool:
         return kind in ENDS and name in (data.get("rollout"), data.get("promotion"))
 
-    progress = Progress(title_of(view), rows, mine, ends)
-    progress.ended = view["status"] not in ("queued", "running")
+    progress = Progress(title_of(view), rows, mine, ends, view=dict(view))
+    progress.ended = view["status"] not in ("looking", "queued", "running")
     if view["status"] == "queued" and view.get("behind"):
         progress.note = f"waits for {view['behind']}, which is under way"
     return progress
@@ -186,8 +211,15 @@ def of_jobs(title: str, jobs: Iterable[tuple[str, str]], states: Mapping[str, st
 
 
 def title_of(view: Json) -> str:
-    """What a rollout does: "shop v3 1f0c9ab, promoted from shop-staging v5"."""
+    """What a rollout does: "shop v3 1f0c9ab, promoted from shop-staging v5", "shop v4 aa5cb2e, rolled back to v2"."""
     release = f" v{view['release']}" if view.get("release") is not None else ""
-    digest = view["digest"].partition(":")[2][:7]
-    source = f", promoted from {view['source']} v{view['source_release']}" if view.get("source") else ""
-    return f"{view['app']}{release} {digest}{source}"
+    image = f" {short(view['image'])}" if view.get("image") else ""
+    source = f", promoted from {source_of(view)}" if view.get("source") else ""
+    back = f", rolled back to v{view['rolled_back_to']}" if view.get("rolled_back_to") is not None else ""
+    return f"{view['app']}{release}{image}{source}{back}"
+
+
+def source_of(view: Json) -> str:
+    """What a promotion copies: "shop-staging v5"; without a release as long as none is known."""
+    release = f" v{view['source_release']}" if view["source_release"] is not None else ""
+    return f"{view['source']}{release}"

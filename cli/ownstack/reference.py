@@ -39,6 +39,7 @@ _MEANINGS = {
     Exit.USAGE: "the command line makes no sense, or the server can't read what it says",
     Exit.REJECTED: "the server said no (unknown, not allowed now); nothing has changed",
     Exit.UNAVAILABLE: "the server could not be asked: no connection, no valid token, or it is at fault itself",
+    Exit.NOT_RUN: "of `ownstack run` alone, which else ends as what it runs: that did not run, or its end is not known",
     Exit.INTERRUPTED: "Ctrl-C; what was sent goes on, and how to see it was said",
 }
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ownstack.answers import Json
 from ownstack.exits import Exit, Failure, Silent
 from ownstack.output import fields, moment, span
-from ownstack.progress import LOOKING, REMOVING, STATES, Row, of_jobs, of_rollout
+from ownstack.progress import LOOKING, REMOVING, STATES, Row, of_jobs, of_rollout, source_of
 from ownstack.session import Session
 from ownstack.watching import watch
 
@@ -64,6 +64,8 @@ def show_end(session: Session, rollout: Json) -> None:
     session.output.say(f"{status}{f' in {took}' if took else ''}" + _because(rollout))
     if rollout["kind"] == "promotion":
         session.output.note(f"promotion {rollout['id']}")
+    if rollout["kind"] == "promotion" and rollout["status"] == "failed" and rollout["release"] is None:
+        session.output.note(f"what runs there now: ownstack app look {rollout['source']}")
     failed = [s["stack"] for s in rollout["stacks"] if s["state"] in ("failed", "expired")]
     for stack in failed[:3]:
         session.output.note(f"try again: ownstack retry {rollout['app']} --stack {stack}")
@@ -73,6 +75,15 @@ def show_end(session: Session, rollout: Json) -> None:
 
 def _because(rollout: Json) -> str:
     return f": {rollout['message']}" if rollout.get("message") else ""
+
+
+def follow_looks(session: Session, view: Json, sentence: str) -> None:
+    """Say what an admitted command does, and watch the looks at what is live that it asked for."""
+    jobs = [(f["stack"], f["job"]) for f in consequences(session, view, "StackLookRequested")]
+    if not jobs:
+        session.output.say(f"{sentence}: on no stack")
+        return
+    watch(session, of_jobs(sentence, jobs, LOOKING), view["sequence"], "ownstack history --follow")
 
 
 def follow_jobs(session: Session, how: How, view: Json, sentence: str, *, removing: bool = False) -> None:
@@ -129,7 +140,6 @@ def consequences(session: Session, view: Json, *types: str) -> list[Json]:
 def show_rollout(session: Session, rollout: Json) -> None:
     """A rollout with its stacks, as a page."""
     output = session.output
-    source = f"{rollout['source']} v{rollout['source_release']}" if rollout["source"] else None
     output.show(
         fields(
             [
@@ -137,7 +147,7 @@ def show_rollout(session: Session, rollout: Json) -> None:
                 ("app", rollout["app"]),
                 ("release", None if rollout["release"] is None else f"v{rollout['release']}"),
                 ("image", rollout["image"]),
-                ("from", source),
+                ("from", source_of(rollout) if rollout["source"] else None),
                 ("status", rollout["status"] + _because(rollout)),
                 ("by", rollout["requester"]),
                 ("requested", moment(rollout["requested_at"])),
@@ -145,6 +155,13 @@ def show_rollout(session: Session, rollout: Json) -> None:
             ]
         )
     )
+
+
+def release_number(text: str, option: str) -> int:
+    """The number in `v12` or `12`. Raises a usage Failure, whose hint is `option`."""
+    number = text.removeprefix("v")
+    must(number.isascii() and number.isdigit(), f"{text} is no release.", option)
+    return int(number)
 
 
 def must_name_a_team(name: str) -> None:

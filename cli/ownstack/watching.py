@@ -47,16 +47,24 @@ def watch(
 def _follow(session: Session, progress: Progress, after: int) -> None:
     if progress.ended:
         return
-    note = progress.note
-    if note and not session.output.live:
-        session.output.say(f"  {note}")
+    _tell_note(session, progress.note)
     for event in session.client.follow("/events", after=str(after)):
         fact = event.document()
+        title, note = progress.title, progress.note
         row = progress.apply(fact["type"], fact.get("data", {}), milliseconds(fact["time"]))
+        if progress.title != title:
+            session.output.say(progress.title)
+        if progress.note != note:
+            _tell_note(session, progress.note)
         if row is not None:
             _tell(session, row)
         if progress.ended:
             return
+
+
+def _tell_note(session: Session, note: str | None) -> None:
+    if note and not session.output.live:
+        session.output.say(f"  {note}")
 
 
 def _tell(session: Session, row: Row) -> None:

@@ -84,6 +84,20 @@ def post_deploy(phase: Phase) -> None:
     run_script(phase, "postdeploy.py")
 
 
+def run(phase: Phase, command: list[str]) -> int:
+    """Run a command in the image that is live, with the app's environment. Returns its exit code."""
+    live = read_json(phase.place.live)
+    if live is None:
+        raise Refused(f"Nothing of {phase.told('APP')} is live on {phase.told('STACK')}: deploy it first.")
+    environment = {**app_environment(phase), "RELEASE": str(live["release"])}
+    image = path_of(phase.images, live["image"].rpartition("@")[2])
+    try:
+        code = subprocess.run(command, cwd=image, env=environment, check=False).returncode  # noqa: S603 - what we are for
+    except OSError as error:
+        raise Refused(f"{command[0]} could not be run: {error.strerror}.") from error
+    return 128 - code if code < 0 else code
+
+
 def run_script(phase: Phase, name: str) -> None:
     script = phase.image / name
     if not script.is_file():
@@ -228,9 +242,21 @@ PHASES: dict[str, Callable[[Phase], None]] = {
 
 
 def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["run"] and len(arguments) > 1:
+        return carry_out(lambda phase: run(phase, arguments[1:]), "run")
     if len(arguments) != 1 or arguments[0] not in PHASES:
-        sys.stderr.write(f"One argument, a phase: {', '.join(PHASES)}\n")
+        sys.stderr.write(f"One argument, a phase: {', '.join(PHASES)}; or `run` with a command\n")
         return 2
+
+    def phase_of(phase: Phase) -> int:
+        PHASES[arguments[0]](phase)
+        return 0
+
+    return carry_out(phase_of, arguments[0])
+
+
+def carry_out(work: Callable[[Phase], int], name: str) -> int:
+    """Do what was asked for, between two lines in the journal. Returns the exit code."""
     missing = [name for name in ("HOME", "IMAGES") if not os.environ.get(f"OWNSTACK_SETTING_{name}")]
     if missing:
         sys.stderr.write(f"The stack does not say {' and '.join(missing)}: --set home=DIR --set images=DIR\n")
@@ -239,13 +265,13 @@ def main(arguments: list[str]) -> int:
     phase.home.mkdir(parents=True, exist_ok=True)
     journal.note(phase.home, os.environ, "begin")
     try:
-        PHASES[arguments[0]](phase)
+        code = work(phase)
     except Refused as reason:
         journal.note(phase.home, os.environ, "end", exit=1)
-        (say if arguments[0] != "look" else sys.stderr.write)(str(reason))
+        (say if name != "look" else sys.stderr.write)(str(reason))
         return 1
-    journal.note(phase.home, os.environ, "end", exit=0)
-    return 0
+    journal.note(phase.home, os.environ, "end", exit=code)
+    return code
 
 
 if __name__ == "__main__":

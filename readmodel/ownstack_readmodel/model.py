@@ -24,6 +24,7 @@ from ownstack_readmodel.queries import (
     positions,
     releases,
     rollouts,
+    runs,
     stacks,
 )
 from ownstack_readmodel.queries.history import FactRecord
@@ -35,8 +36,10 @@ from ownstack_readmodel.views import (
     LogLineView,
     Page,
     PipelineView,
+    ReleaseDetailView,
     ReleaseView,
     RolloutView,
+    RunView,
     StackView,
 )
 
@@ -169,6 +172,18 @@ class ReadModel:
     ) -> Page[ReleaseView] | None:
         """Of the app in its present creation, the latest first; None if there is no such app. Raises CursorInvalid."""
         return await self.query(releases.releases, team, app, limit, cursor)
+
+    async def release(self, team: str, app: str, number: int) -> ReleaseDetailView | None:
+        """Of the app in its present creation; None if there is no such app, or it has no such release."""
+        return await self.query(releases.release, team, app, number)
+
+    async def runs(self, team: str, app: str, limit: int = PAGE, cursor: str | None = None) -> Page[RunView] | None:
+        """Of the app in its present creation, the latest first; None if there is no such app. Raises CursorInvalid."""
+        return await self.query(runs.runs, team, app, limit, cursor)
+
+    async def run(self, team: str, run: str) -> RunView | None:
+        """By the id of the command that asked for it, also of an app that is gone."""
+        return await self.query(runs.run, team, run)
 
     async def command(self, team: str, command: str) -> CommandView | None:
         """None while the read model holds no outcome of it."""

@@ -34,7 +34,7 @@ from ownstack_readmodel import ReadModel, open_readmodel
 from ownstack_readmodel.tables import ROLLOUTS
 
 TEAM = "bench"
-UNENDED = ("queued", "running")
+UNENDED = ("looking", "queued", "running")
 PATIENCE = 120.0
 """Seconds after which a measurement is given up."""
 

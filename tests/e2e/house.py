@@ -51,6 +51,8 @@ class House:
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
     images: dict[tuple[str, int], str] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)
+    """More of the environment."""
 
     @property
     def home(self) -> Path:
@@ -63,7 +65,7 @@ class House:
     @property
     def environment(self) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("OWNSTACK_")}
-        return {**ours, "XDG_CONFIG_HOME": str(self.folder), "XDG_DATA_HOME": str(self.folder)}
+        return {**ours, "XDG_CONFIG_HOME": str(self.folder), "XDG_DATA_HOME": str(self.folder), **self.extra}
 
     @property
     def driver(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from typing import Any
 
@@ -165,6 +166,19 @@ def test_the_same_id_is_the_same_command_and_for_another_it_is_refused(house: Ho
         house.right("stack", "add", "spare", "--driver", "noop", "--id", "spare-1")
     ended = house.ownstack("stack", "add", "other", "--driver", "noop", "--id", "spare-1", "--json")
     assert (ended.code, ended.error["code"]) == (3, "idempotency-key-reused")
+
+
+def test_a_command_runs_beside_the_app_while_it_is_deployed_and_ends_with_its_own_code(
+    house: House, locked: Any
+) -> None:
+    script = "import os, sys; print('release', os.environ['RELEASE']); sys.exit(7)"
+    with house.running(*redeploy(house)) as deploying:
+        assert deploying.stdout is not None
+        until(deploying.stdout, "us-1  release task")
+        ran = house.ownstack("run", "shop", "--stack", "us-1", "--", sys.executable, "-c", script)
+        assert (ran.code, ran.out.startswith("release ")) == (7, True)
+        locked.unlink()
+        assert deploying.wait(60) == 0
 
 
 def test_an_app_is_destroyed_with_its_servers(house: House) -> None:

@@ -31,7 +31,9 @@ class Stack:
         done = subprocess.run([*build, str(self.root / "images")], capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
-    def run(self, phase: str, image: str = "", generation: int = 0, *, stdout: int = subprocess.PIPE) -> Any:
+    def run(
+        self, phase: str, image: str = "", generation: int = 0, *command: str, stdout: int = subprocess.PIPE
+    ) -> Any:
         told = {
             "SETTING_HOME": str(self.root / "home"),
             "SETTING_IMAGES": str(self.root / "images"),
@@ -48,8 +50,8 @@ class Stack:
             "GENERATION": str(generation),
         }
         environment = {"PATH": os.environ["PATH"], **{f"OWNSTACK_{name}": value for name, value in told.items()}}
-        command = [str(DRIVER / "program"), phase]
-        return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+        line = [str(DRIVER / "program"), phase, *command]
+        return subprocess.run(line, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment, check=False)
 
     @property
     def place(self) -> Path:
@@ -152,6 +154,16 @@ def test_the_work_goes_on_when_nobody_reads_the_output_any_more(stack: Stack) ->
     assert stack.run("restart", image, 1, stdout=write).returncode == 0
     os.close(write)
     assert httpx.get(stack.url, trust_env=False).json()["version"] == 1
+
+
+def test_a_command_runs_in_the_image_that_is_live_and_ends_as_it_ends(stack: Stack) -> None:
+    nothing = stack.run("run", "", 0, "true")
+    assert (nothing.returncode, "deploy it first" in nothing.stdout) == (1, True)
+    stack.deploy(1, 1)
+    script = "import os, sys; print(os.environ['RELEASE'], sorted(os.listdir('.'))); sys.exit(7)"
+    done = stack.run("run", "", 0, sys.executable, "-c", script)
+    assert (done.returncode, "server.py" in done.stdout, done.stdout[:2]) == (7, True, "1 ")
+    assert stack.run("run", "", 0, "no-such-program").returncode == 1
 
 
 def test_an_image_that_was_not_built_is_refused(stack: Stack) -> None:

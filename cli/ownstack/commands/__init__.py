@@ -11,15 +11,18 @@ from ownstack.commands import (
     apps,
     buses,
     dead_letters,
+    deployers,
     deploys,
     history,
     houses,
+    imports,
     logins,
     logs,
     pipelines,
     promotions,
     readmodels,
     releases,
+    runs,
     serving,
     stacks,
     teams,
@@ -51,10 +54,11 @@ def assemble(run: Callable[[Sequence[str]], int]) -> typer.Typer:
     )
     root.callback()(_root)
     houses.register(root, run)
-    for module in (logins, deploys, logs, history):
+    for module in (logins, deploys, runs, logs, history):
         module.register(root)
     app = typer.Typer(help="Apps: what runs, on which stacks.", no_args_is_help=True)
     apps.register(app)
+    imports.register(app)
     app.add_typer(pipelines.group(), name="pipeline")
     root.add_typer(app, name="app")
     groups = {
@@ -64,6 +68,7 @@ def assemble(run: Callable[[Sequence[str]], int]) -> typer.Typer:
         "token": tokens,
         "dead-letter": dead_letters,
         "team": teams,
+        "deployer": deployers,
         "bus": buses,
         "readmodel": readmodels,
         "serve": serving,

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from ownstack import completion
-from ownstack.answers import Json
+from ownstack.appview import show_app, summary_of
 from ownstack.commands.params import App, Key, NoWait, Stack
 from ownstack.exits import Exit, Failure
-from ownstack.output import fields, moment, short, table
+from ownstack.output import table
 from ownstack.paths import segment
 from ownstack.sending import How, follow_jobs, must, send, tell
 from ownstack.session import Session, command
@@ -58,43 +58,16 @@ def create(session: Session, app: App, stacks: OnStacks = None, key: Key = None,
 def list_(session: Session) -> None:
     """All apps, and what is live."""
     found = list(session.client.pages("/apps"))
-    rows = [(a["name"], _summary(a), ", ".join(s["stack"] for s in a["stacks"]), a["pipeline"]) for a in found]
+    rows = [(a["name"], summary_of(a), ", ".join(s["stack"] for s in a["stacks"]), a["pipeline"]) for a in found]
     session.output.show(table(("APP", "LIVE", "STACKS", "PIPELINE"), rows))
     session.output.document(found)
 
 
-def _summary(app: Json) -> str:
-    return str(app["summary"]).removeprefix(f"{app['name']} — ")
-
-
 def info(session: Session, app: App) -> None:
-    """An app: its settings, and what is live on each of its stacks."""
+    """An app: its settings, and what is live on each of its stacks, also if it is not what was released there."""
     found = session.client.get(f"/apps/{segment(app)}")
-    chosen = found["settings"]
-    session.output.show(
-        fields(
-            [
-                ("app", found["name"]),
-                ("live", _summary(found)),
-                ("created", moment(found["created_at"])),
-                ("pipeline", found["pipeline"]),
-                ("under way", found["rollout"]),
-                ("queued", ", ".join(found["queue"])),
-                ("release task", chosen["release_task"]),
-                ("post-deploy", chosen["postdeploy"]),
-                ("deadlines", f"waiting {chosen['waiting_deadline']} s, running {chosen['running_deadline']} s"),
-            ]
-        )
-    )
-    session.output.show(table(("STACK", "LIVE", "DIGEST", "SINCE", "REMARK"), [_stack_row(s) for s in found["stacks"]]))
+    show_app(session, found)
     session.output.document(found)
-
-
-def _stack_row(stack: Json) -> tuple[str | None, ...]:
-    live = stack["live"]
-    if live is None:
-        return stack["stack"], stack["summary"], None, None, stack["message"]
-    return stack["stack"], stack["summary"], short(live["digest"]), moment(live["at"]), stack["message"]
 
 
 def add_stack(session: Session, app: App, stack: Stack, key: Key = None, no_wait: NoWait = False) -> None:

@@ -1,4 +1,4 @@
-"""`ownstack deploy` and `ownstack retry`: an image on the stacks of an app, and one more attempt."""
+"""`ownstack deploy`, `retry` and `rollback`: an image on the stacks of an app, one more attempt, an older release."""
 
 from __future__ import annotations
 
@@ -6,19 +6,34 @@ from typing import Annotated
 
 import typer
 
+from ownstack import completion
 from ownstack.commands.params import App, Key, NoWait, OneStack, Redeploy, Stacks
 from ownstack.paths import segment
-from ownstack.sending import How, follow_retry, follow_rollout, must, send
+from ownstack.sending import How, follow_retry, follow_rollout, must, release_number, send
 from ownstack.session import Session, command
 
 Image = Annotated[str, typer.Option("--image", metavar="REF", help="The image: repo@sha256:…")]
 Postdeploy = Annotated[bool, typer.Option("--postdeploy", help="The post-deploy script, not a stack.")]
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="vN",
+        help="This release, not the one that was live before.",
+        autocompletion=completion.releases,
+    ),
+]
+Acknowledge = Annotated[
+    bool,
+    typer.Option("--acknowledge-migrations", help="Although release tasks have run since, which this does not undo."),
+]
 
 
 def register(root: typer.Typer) -> None:
     """Put the commands into `ownstack` itself."""
     command(root, "deploy")(deploy)
     command(root, "retry")(retry)
+    command(root, "rollback")(rollback)
 
 
 def deploy(
@@ -53,3 +68,23 @@ def retry(
     body: dict[str, object] = {"postdeploy": True} if stack is None else {"stack": stack}
     view = send(session, how, "POST", f"/apps/{segment(app)}/retries", body)
     follow_retry(session, how, view, app)
+
+
+def rollback(
+    session: Session,
+    app: App,
+    to: To = None,
+    stacks: Stacks = None,
+    acknowledge_migrations: Acknowledge = False,
+    key: Key = None,
+    no_wait: NoWait = False,
+) -> None:
+    """Release again what an older release of an app was: as a new release, with the old image."""
+    body: dict[str, object] = {"acknowledge_migrations": acknowledge_migrations}
+    if to is not None:
+        body["release"] = release_number(to, "--to v12")
+    if stacks:
+        body["stacks"] = stacks
+    how = How(key, not no_wait)
+    view = send(session, how, "POST", f"/apps/{segment(app)}/rollbacks", body)
+    follow_rollout(session, how, view, app)

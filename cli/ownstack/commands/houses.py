@@ -89,7 +89,7 @@ def _greet(session: Session) -> Callable[[Welcome], None]:
     return ready
 
 
-_NEXT = ("stack add STACK --address /path/of/its/program", "app create APP --stack STACK", "history --follow")
+_NEXT = ("stack add STACK --driver dokku --host HOST", "app create APP --stack STACK", "history --follow")
 
 
 def _stopping(session: Session) -> Callable[[], None]:

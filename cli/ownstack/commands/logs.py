@@ -1,4 +1,4 @@
-"""`ownstack logs`: what the phases of an app's deployments printed."""
+"""`ownstack logs`: what the phases of an app's deployments, and commands beside it, printed."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ from typing import Annotated
 
 import typer
 
+from ownstack import completion
 from ownstack.answers import Json
 from ownstack.commands.params import App, Follow, Limit, OneStack
 from ownstack.output import moment
 from ownstack.paths import segment
 from ownstack.session import Session, command
 
-Deployment = Annotated[str | None, typer.Option("--deployment", metavar="ID", help="Only of this deployment.")]
+Deployment = Annotated[
+    str | None,
+    typer.Option(
+        "--deployment",
+        metavar="ID",
+        help="Only of this deployment, or of this command (ID#run).",
+        autocompletion=completion.deployments,
+    ),
+]
 
 
 def register(root: typer.Typer) -> None:
@@ -29,7 +38,7 @@ def logs(
     follow: Follow = False,
     limit: Limit = 500,
 ) -> None:
-    """The last lines that an app's deployments printed.
+    """The last lines that an app's deployments, and commands beside it, printed.
 
     With --follow goes on with what comes; then --json prints a line for each.
     """

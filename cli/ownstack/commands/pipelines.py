@@ -10,7 +10,7 @@ from ownstack import completion
 from ownstack.commands.params import App, Key, NoWait, Production, Redeploy, Stacks
 from ownstack.output import fields, moment, table
 from ownstack.paths import segment
-from ownstack.sending import How, follow_rollout, must, send, tell
+from ownstack.sending import How, follow_rollout, release_number, send, tell
 from ownstack.session import Session, command
 
 Stage = Annotated[str, typer.Argument(metavar="APP", help="The app that is a stage.", autocompletion=completion.apps)]
@@ -20,7 +20,12 @@ Before = Annotated[
         "--before", metavar="APP", help="Before this stage, not before production.", autocompletion=completion.apps
     ),
 ]
-Release = Annotated[str | None, typer.Option("--release", metavar="vN", help="This release, not the current one.")]
+Release = Annotated[
+    str | None,
+    typer.Option(
+        "--release", metavar="vN", help="This release, not the current one.", autocompletion=completion.releases
+    ),
+]
 
 
 def group() -> typer.Typer:
@@ -86,12 +91,13 @@ def promote(
     key: Key = None,
     no_wait: NoWait = False,
 ) -> None:
-    """Release exactly what an app runs on the next stage of its pipeline, on all its stacks at once."""
+    """Release exactly what an app runs on the next stage of its pipeline, on all its stacks at once.
+
+    Without --release its stacks are looked at first: what they run is what goes on, or it is said why it can't.
+    """
     body: dict[str, object] = {"redeploy": redeploy}
     if release is not None:
-        number = release.removeprefix("v")
-        must(number.isascii() and number.isdigit(), f"{release} is no release.", "--release v12")
-        body["release"] = int(number)
+        body["release"] = release_number(release, "--release v12")
     if stacks:
         body["stacks"] = stacks
     how = How(key, not no_wait)

@@ -10,6 +10,7 @@ from ownstack import completion
 from ownstack.commands.params import Key, Limit, NoWait
 from ownstack.output import moment, short, span, table
 from ownstack.paths import segment
+from ownstack.progress import source_of
 from ownstack.sending import How, send, show_rollout, tell
 from ownstack.session import Session, command
 
@@ -20,7 +21,9 @@ OfApp = Annotated[
     str | None,
     typer.Option("--app", metavar="APP", help="Only those to this app.", autocompletion=completion.apps),
 ]
-Status = Annotated[str | None, typer.Option("--status", help="Only those that are running, succeeded, failed, …")]
+Status = Annotated[
+    str | None, typer.Option("--status", help="Only those that are looking, running, succeeded, failed, …")
+]
 
 
 def group() -> typer.Typer:
@@ -38,9 +41,9 @@ def list_(session: Session, app: OfApp = None, status: Status = None, limit: Lim
     rows = [
         (
             p["id"],
-            f"{p['source']} v{p['source_release']}",
+            source_of(p),
             p["app"] + (f" v{p['release']}" if p["release"] is not None else ""),
-            short(p["digest"]),
+            short(p["digest"] or ""),
             p["status"],
             moment(p["requested_at"]),
             p["requester"],

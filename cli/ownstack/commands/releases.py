@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from ownstack import completion
+from ownstack.answers import Json
 from ownstack.commands.params import App, Limit
-from ownstack.output import moment, short, table
+from ownstack.output import fields, moment, short, span, table
 from ownstack.paths import segment
+from ownstack.sending import release_number
 from ownstack.session import Session, command
+
+Release = Annotated[
+    str, typer.Argument(metavar="vN", help="The release: v12, or 12.", autocompletion=completion.releases)
+]
 
 
 def group() -> typer.Typer:
     """The commands of this group."""
     made = typer.Typer(help="Releases: an image with its config, as v1, v2, … of an app.", no_args_is_help=True)
-    made.callback()(_stay_a_group)
     command(made, "list")(list_)
+    command(made, "info")(info)
     return made
-
-
-def _stay_a_group() -> None:
-    """Releases: an image with its config, as v1, v2, … of an app."""
 
 
 def list_(session: Session, app: App, limit: Limit = 50) -> None:
@@ -29,7 +34,7 @@ def list_(session: Session, app: App, limit: Limit = 50) -> None:
         (
             f"v{r['number']}",
             short(r["digest"]),
-            r["origin"] if r["source_app"] is None else f"{r['source_app']} v{r['source_release']}",
+            _origin(r),
             moment(r["created_at"]),
             ", ".join(r["live_on"]),
             r["image"],
@@ -37,4 +42,37 @@ def list_(session: Session, app: App, limit: Limit = 50) -> None:
         for r in found
     ]
     session.output.show(table(("RELEASE", "DIGEST", "FROM", "CREATED", "LIVE ON", "IMAGE"), rows))
+    session.output.document(found)
+
+
+def _origin(release: Json) -> str:
+    if release["source_app"] is None:
+        return str(release["origin"])
+    return f"{release['source_app']} v{release['source_release']}"
+
+
+def info(session: Session, app: App, release: Release) -> None:
+    """A release of an app, and what became of it on each stack."""
+    number = release_number(release, f"ownstack release list {app}")
+    found = session.client.get(f"/apps/{segment(app)}/releases/{number}")
+    back = found["rolled_back_to"]
+    session.output.show(
+        fields(
+            [
+                ("app", found["app"]),
+                ("release", f"v{found['number']}"),
+                ("image", found["image"]),
+                ("from", _origin(found)),
+                ("rolled back to", None if back is None else f"v{back}"),
+                ("rollout", found["rollout"]),
+                ("created", moment(found["created_at"])),
+                ("live on", ", ".join(found["live_on"])),
+            ]
+        )
+    )
+    rows = [
+        (d["stack"], d["state"], str(d["attempt"]), span(d["started_at"], d["ended_at"]), d["message"], d["deployment"])
+        for d in found["deployments"]
+    ]
+    session.output.show(table(("STACK", "STATE", "ATTEMPT", "TOOK", "REMARK", "DEPLOYMENT"), rows))
     session.output.document(found)

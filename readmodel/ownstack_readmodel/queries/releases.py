@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
 
 from ownstack_readmodel.paging import cursor_of, cut, number_in
 from ownstack_readmodel.queries.apps import row_of
 from ownstack_readmodel.queries.holdings import content_of, newest_releases, release_held
+from ownstack_readmodel.queries.rollouts import rollout
 from ownstack_readmodel.tables import APP_STACKS, RELEASES
-from ownstack_readmodel.views import Page, ReleaseView
+from ownstack_readmodel.views import Page, ReleaseDetailView, ReleaseView
+
+_R = RELEASES.c
 
 
 def releases(
@@ -21,29 +26,46 @@ def releases(
     of_app = row_of(connection, team, app)
     if of_app is None:
         return None
-    query = select(RELEASES).where(RELEASES.c.team == team, RELEASES.c.app_id == of_app.app_id)
+    query = select(RELEASES).where(_R.team == team, _R.app_id == of_app.app_id)
     if cursor is not None:
-        query = query.where(RELEASES.c.release < number_in(cursor))
-    rows = connection.execute(query.order_by(RELEASES.c.release.desc()).limit(limit + 1)).all()
+        query = query.where(_R.release < number_in(cursor))
+    rows = connection.execute(query.order_by(_R.release.desc()).limit(limit + 1)).all()
     page, following = cut(rows, limit, lambda row: cursor_of(row.release))
     live = _live_on(connection, team, app)
-    views = [
-        ReleaseView(
-            app=row.app,
-            number=row.release,
-            image=row.image,
-            digest=row.digest,
-            config_fingerprint=row.config_fingerprint,
-            origin=row.origin,
-            rollout=row.rollout,
-            source_app=row.source_app,
-            source_release=row.source_release,
-            created_at=row.created_at,
-            live_on=live.get(row.release, []),
-        )
-        for row in page
-    ]
-    return Page(items=views, next=following)
+    return Page(items=[ReleaseView(**_about(row, live)) for row in page], next=following)
+
+
+def release(connection: Connection, team: str, app: str, number: int) -> ReleaseDetailView | None:
+    """A release of an app in its present creation; None if there is no such app, or it has no such release."""
+    of_app = row_of(connection, team, app)
+    if of_app is None:
+        return None
+    query = select(RELEASES).where(_R.team == team, _R.app_id == of_app.app_id, _R.release == number)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    by = rollout(connection, team, row.rollout) if row.rollout is not None else None
+    return ReleaseDetailView(
+        **_about(row, _live_on(connection, team, app)),
+        deployments=by.stacks if by is not None else [],
+        rolled_back_to=by.rolled_back_to if by is not None else None,
+    )
+
+
+def _about(row: Row[Any], live: dict[int, list[str]]) -> dict[str, Any]:
+    return {
+        "app": row.app,
+        "number": row.release,
+        "image": row.image,
+        "digest": row.digest,
+        "config_fingerprint": row.config_fingerprint,
+        "origin": row.origin,
+        "rollout": row.rollout,
+        "source_app": row.source_app,
+        "source_release": row.source_release,
+        "created_at": row.created_at,
+        "live_on": live.get(row.release, []),
+    }
 
 
 def _live_on(connection: Connection, team: str, app: str) -> dict[int, list[str]]:

@@ -11,7 +11,14 @@ from sqlalchemy import Connection, Row, Select, and_, select
 from ownstack_readmodel.paging import cursor_of, cut, number_in
 from ownstack_readmodel.queries.deployments import postdeploy_view
 from ownstack_readmodel.tables import ATTEMPTS, DEPLOYMENTS, POSTDEPLOYS, ROLLOUTS
-from ownstack_readmodel.views import Page, PostdeployView, RolloutView, StackResultView
+from ownstack_readmodel.views import (
+    DeploymentState,
+    Page,
+    PostdeployView,
+    ReleaseTaskView,
+    RolloutView,
+    StackResultView,
+)
 
 _R, _D, _A = ROLLOUTS.c, DEPLOYMENTS.c, ATTEMPTS.c
 _LATEST = and_(_A.team == _D.team, _A.rollout == _D.rollout, _A.stack == _D.stack, _A.attempt == _D.attempt)
@@ -98,17 +105,22 @@ def _postdeploys(connection: Connection, team: str, ids: list[str]) -> dict[str,
 
 
 def _results(rollout: Row[Any], started: list[Row[Any]] | None) -> list[StackResultView]:
-    """What became of each stack. Before a rollout starts it has no deployments, only stacks that it is meant for."""
+    """What became of each stack. Before a rollout starts it has no deployments, only stacks that it is meant for; if it
+    ended before, and that says nothing of them, they were skipped."""
     recorded = {result["stack"]: result for result in orjson.loads(rollout.results or b"[]")}
     if started is None:
-        return [_unstarted(rollout.rollout, stack, recorded.get(stack)) for stack in orjson.loads(rollout.stacks)]
+        unsaid: DeploymentState = "pending" if rollout.ended_at is None else "skipped"
+        names: list[str] = orjson.loads(rollout.stacks)
+        return [_unstarted(rollout.rollout, stack, recorded.get(stack), unsaid) for stack in names]
     return [_result(row, recorded.get(row.stack)) for row in started]
 
 
-def _unstarted(rollout: str, stack: str, recorded: Mapping[str, Any] | None) -> StackResultView:
+def _unstarted(
+    rollout: str, stack: str, recorded: Mapping[str, Any] | None, unsaid: DeploymentState
+) -> StackResultView:
     outcome = recorded["outcome"] if recorded else None
     return StackResultView(
-        stack=stack, deployment=f"{rollout}.{stack}", state=outcome or "pending", attempt=0, outcome=outcome
+        stack=stack, deployment=f"{rollout}.{stack}", state=outcome or unsaid, attempt=0, outcome=outcome
     )
 
 
@@ -145,6 +157,8 @@ def _view(row: Row[Any], stacks: list[StackResultView], postdeploys: list[Postde
         ended_at=row.ended_at,
         source=row.source,
         source_release=row.source_release,
+        rolled_back_to=row.rolled_back_to,
+        release_tasks=[ReleaseTaskView(**task) for task in orjson.loads(row.release_tasks)],
         behind=row.behind,
         superseded_by=row.superseded_by,
         code=row.code,

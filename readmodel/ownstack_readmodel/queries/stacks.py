@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from ownstack_readmodel.paging import cursor_of, cut, name_in
 from ownstack_readmodel.tables import APP_STACKS, STACKS
-from ownstack_readmodel.views import Page, StackView
+from ownstack_readmodel.views import CheckView, Page, StackView
 
 
 def stacks(connection: Connection, team: str, limit: int, cursor: str | None = None) -> Page[StackView]:
@@ -45,6 +45,7 @@ def _views(connection: Connection, team: str, rows: Sequence[Row[Any]]) -> list[
             address=row.address,
             settings=orjson.loads(row.settings),
             added_at=row.added_at,
+            check=CheckView(**orjson.loads(row.checked)) if row.checked is not None else None,
             apps=apps.get(row.stack, []),
         )
         for row in rows

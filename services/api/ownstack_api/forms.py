@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from ownstack_contracts.apps import MOST_STACKS, PostdeployMode, ReleaseTaskMode
 from ownstack_contracts.catalog import COMMAND_TYPES
+from ownstack_contracts.jobs import RunCommand
 from ownstack_contracts.message import Command, Many, Message
 from ownstack_contracts.names import Address, AppName, Driver, ImageReference, Name, Number, Seconds, StackName
 from ownstack_contracts.rollouts import Stacks
@@ -36,11 +37,32 @@ class NewStack(Form):
     settings: DriverSettings = {}
 
 
+class StackChanges(Form):
+    """What of a stack is to change; what is not given stays. A setting that is given empty is gone."""
+
+    address: Address | None = None
+    settings: DriverSettings = {}
+
+
 class NewApp(Form):
     """An app to be created, on these stacks, in this order."""
 
     name: AppName
     stacks: Annotated[Many[StackName], Field(max_length=MOST_STACKS)] = ()
+
+
+class NewImport(Form):
+    """An app to be taken over from the stack that it runs on; with `config`, with the names of its config variables."""
+
+    name: AppName
+    stack: StackName
+    config: bool = False
+
+
+class NewLook(Form):
+    """The stack to look at; without it all stacks of the app."""
+
+    stack: StackName | None = None
 
 
 class NewSettings(Form):
@@ -60,6 +82,17 @@ class NewDeployment(Form):
     redeploy: bool = False
 
 
+class NewRollback(Form):
+    """The release to go back to, or the one that was live before; on all stacks of the app, or on some.
+
+    acknowledge_migrations: although release tasks have run since, which a roll back does not undo.
+    """
+
+    release: Number | None = None
+    stacks: Stacks | None = None
+    acknowledge_migrations: bool = False
+
+
 class RetryStack(Form):
     """The stack on which to try again."""
 
@@ -70,6 +103,13 @@ class RetryPostdeploy(Form):
     """Run the post-deploy script again."""
 
     postdeploy: Literal[True]
+
+
+class NewRun(Form):
+    """A command to run beside an app on a stack: a program and its arguments. It stands in the history for good."""
+
+    stack: StackName
+    command: RunCommand
 
 
 class NewPipeline(Form):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ownstack_bus.dead_letters import letter_for
 from ownstack_bus.port import BusError, Inbox, Outgoing, Record
 from ownstack_contracts.envelope import Event, Unreadable, decode
-from ownstack_contracts.jobs import JobClosed, JobGranted, StackJob
+from ownstack_contracts.jobs import JobClosed, JobGranted, StackCheckRequested, StackJob
 from ownstack_deployer.clock import Clock
 from ownstack_deployer.reporter import Cause
 
@@ -32,6 +32,14 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """A check that was asked for, with the record that asks. It is not claimed."""
+
+    job: StackCheckRequested
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """An answer to a claim. `appended` in ms since the epoch."""
 
@@ -47,8 +55,8 @@ class Desk:
         self._inbox = inbox
         self._bury = bury
         self._clock = clock
-        self._waiting: deque[tuple[Request, Record]] = deque()
-        self._at_hand: Request | None = None
+        self._waiting: deque[tuple[Request | CheckRequest, Record]] = deque()
+        self._at_hand: Request | CheckRequest | None = None
         self._finished: list[Record] = []
 
     async def open(self) -> None:
@@ -56,7 +64,7 @@ class Desk:
         while not self._waiting and (record := await self._inbox.get(0)) is not None:
             self._sort(record)
 
-    def next_request(self) -> Request | None:
+    def next_request(self) -> Request | CheckRequest | None:
         """The oldest job that has come in; None: there is none. Later ones start the actor anew."""
         if not self._waiting:
             return None
@@ -101,19 +109,21 @@ class Desk:
             self._finished.append(record)
             return None
         message = event.message
-        if isinstance(message, StackJob):
+        if isinstance(message, StackJob | StackCheckRequested):
             self._take(record, event, message)
             return None
         self._finished.append(record)
         assert isinstance(message, JobGranted | JobClosed)
         return Reply(message, record.timestamp)
 
-    def _take(self, record: Record, event: Event, job: StackJob) -> None:
+    def _take(self, record: Record, event: Event, job: StackJob | StackCheckRequested) -> None:
         if self._is_known(job.job):  # the promoter repeats what it has no answer to
             self._finished.append(record)
             return
         assert event.envelope.team is not None
-        self._waiting.append((Request(job, Cause.of(event.envelope.team, event.envelope)), record))
+        cause = Cause.of(event.envelope.team, event.envelope)
+        request = Request(job, cause) if isinstance(job, StackJob) else CheckRequest(job, cause)
+        self._waiting.append((request, record))
 
     def _is_known(self, job: str) -> bool:
         if self._at_hand is not None and self._at_hand.job.job == job:

@@ -39,6 +39,11 @@ class JobLog:
         self._store = store
         self._next = 0
 
+    @property
+    def lines(self) -> int:
+        """How many lines are stored."""
+        return self._next
+
     def phase(self, name: Phase) -> PhaseLog:
         """The log of a phase that begins."""
         return PhaseLog(name, self._stored)

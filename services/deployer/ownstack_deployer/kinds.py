@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
@@ -26,6 +27,9 @@ from ownstack_contracts.jobs import (
     StackLookFailed,
     StackLookRequested,
     StackObserved,
+    StackRunEnded,
+    StackRunFailed,
+    StackRunRequested,
 )
 from ownstack_deployer.drivers.port import PhaseFailed, Place
 from ownstack_deployer.live import is_live, live_of, refuse_if_not_ours
@@ -47,19 +51,28 @@ async def deploy(run: Run, place: Place) -> RunReport:
         refuse_if_not_ours(run.job.team, request, live)
         if request.release_task and not run.grant.release_task_done:
             phase = "release-task"
-            await run.phase(phase, place.release_task, ReleaseTaskStarted)
-            await run.say_durably(run.report(ReleaseTaskSucceeded))
+            ran = await run.phase(phase, place.release_task, ReleaseTaskStarted)
+            await run.say_durably(run.report(ReleaseTaskSucceeded, ran=ran))
         phase = "restart"
-        await run.phase(phase, place.restart, RestartStarted)
+        postdeploy_done = await run.phase(phase, place.restart, RestartStarted)
     except PhaseFailed as failure:
-        if phase == "restart":
+        if phase == "restart" or failure.in_doubt:
             live = await run.look_after_all(place)  # the old version, one hopes
         return _deploy_failed(run, phase, failure, live)
-    return run.report(StackDeploySucceeded, live=live_of(run.job))
+    return run.report(StackDeploySucceeded, live=live_of(run.job), postdeploy_done=postdeploy_done)
 
 
 def _deploy_failed(run: Run, phase: DeployPhase, failure: PhaseFailed, live: Live | None) -> RunReport:
-    return run.report(StackDeployFailed, phase=phase, code=failure.code, message=failure.message, live=live)
+    # Of an uncertain run an earlier one may have begun it, and from the restart on it is said how it ended.
+    surely_not_begun = phase == "release-task" and not failure.began and not run.grant.uncertain
+    return run.report(
+        StackDeployFailed,
+        phase=phase,
+        code=failure.code,
+        message=failure.message,
+        live=live,
+        release_task_began=not surely_not_begun,
+    )
 
 
 async def postdeploy(run: Run, place: Place) -> RunReport:
@@ -69,8 +82,12 @@ async def postdeploy(run: Run, place: Place) -> RunReport:
 
 
 async def look(run: Run, place: Place) -> RunReport:
-    """Look, and tell."""
-    return run.report(StackObserved, live=await run.look(place))
+    """Look, and tell; also the names of the config variables, if they are asked for."""
+    request = run.job.request
+    assert isinstance(request, StackLookRequested)
+    live = await run.look(place)
+    keys = await run.config_keys(place) if request.config else None
+    return run.report(StackObserved, live=live, config_keys=None if keys is None else tuple(keys))
 
 
 async def remove(run: Run, place: Place) -> RunReport:
@@ -84,6 +101,14 @@ async def remove(run: Run, place: Place) -> RunReport:
     return run.report(StackAppRemoved)
 
 
+async def command(run: Run, place: Place) -> RunReport:
+    """Run it. It is granted once ever, as a post-deploy script is."""
+    request = run.job.request
+    assert isinstance(request, StackRunRequested)
+    exit_code = await run.phase("run", partial(place.run, request.command), None)
+    return run.report(StackRunEnded, exit_code=exit_code, lines=run.outcomes.lines)
+
+
 Steps = Callable[[Run, Place], Awaitable[RunReport]]
 
 STEPS: Mapping[type[StackJob], Steps] = MappingProxyType(
@@ -92,6 +117,7 @@ STEPS: Mapping[type[StackJob], Steps] = MappingProxyType(
         PostdeployRequested: postdeploy,
         StackLookRequested: look,
         StackAppRemovalRequested: remove,
+        StackRunRequested: command,
     }
 )
 
@@ -109,6 +135,7 @@ _FAILURES: Mapping[type[StackJob], type[RunReport]] = MappingProxyType(
         PostdeployRequested: PostdeployFailed,
         StackLookRequested: StackLookFailed,
         StackAppRemovalRequested: StackAppRemovalFailed,
+        StackRunRequested: StackRunFailed,
     }
 )
 

@@ -45,5 +45,6 @@ def is_live(request: StackDeployRequested, live: Live | None) -> bool:
     return (
         live is not None
         and (live.deployment, live.generation) == (request.deployment, request.generation)
+        and live.image is not None
         and digest_of(live.image) == digest_of(request.image)
     )

@@ -9,6 +9,9 @@ from ownstack_bus.port import Bus
 from ownstack_contracts.topics import DEPLOYS
 from ownstack_deployer.clock import Clock, now
 from ownstack_deployer.draining import finish
+from ownstack_deployer.drivers.dokku.driver import DokkuDriver
+from ownstack_deployer.drivers.dokku.keys import OurKey
+from ownstack_deployer.drivers.dokku.place import Times
 from ownstack_deployer.drivers.noop import NoopDriver
 from ownstack_deployer.drivers.port import Drivers
 from ownstack_deployer.drivers.program.driver import ProgramDriver
@@ -26,6 +29,7 @@ GROUP = "deployer"
 def drivers_of(settings: Settings) -> Drivers:
     """All drivers, by the name that a stack gives."""
     return {
+        "dokku": DokkuDriver(OurKey.of(settings), settings.dokku_jobs, Times(settle=settings.dokku_settle)),
         "program": ProgramDriver(settings.state, settings.programs, settings.stop_grace, settings.programs_in),
         "noop": NoopDriver(),
     }

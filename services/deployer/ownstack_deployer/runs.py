@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from ownstack_contracts.jobs import JobGranted, LeaseReturned, Live, RunReport
 from ownstack_deployer.clock import Clock
@@ -25,7 +25,6 @@ LOOK_AGAIN = (1.0, 4.0, 15.0)
 brings up its network and its deployer at once."""
 
 T = TypeVar("T")
-Act = Callable[[Log], Awaitable[None]]
 
 
 class LeaseOver(Exception):
@@ -34,9 +33,13 @@ class LeaseOver(Exception):
 
 @dataclass(slots=True)
 class Outcomes:
-    """What is known of a job's phases, over all of its runs in this process: what has an outcome is not run again."""
+    """What is known of a job's phases, over all of its runs in this process: what has an outcome is not run again.
 
-    ended: dict[Phase, PhaseFailed | None] = field(default_factory=dict)
+    ended: what each has returned, or how it has failed. lines: how many were logged up to the end of the last one.
+    """
+
+    ended: dict[Phase, object | PhaseFailed] = field(default_factory=dict)
+    lines: int = 0
 
 
 @dataclass(slots=True)
@@ -89,10 +92,15 @@ class Run:
         log = self.log.phase("look")
         return await self._attempt("look", log, place.look(log, until))
 
-    async def phase(self, name: Phase, act: Act, started: type[RunReport] | None) -> None:
+    async def config_keys(self, place: Place) -> Sequence[str] | None:
+        """The names of the app's config variables. Raises PhaseFailed, LeaseOver."""
+        self._may_go_on()
+        return await self._attempt("look", self.log.phase("look"), place.config_keys(self.job.until))
+
+    async def phase(self, name: Phase, act: Callable[[Log], Awaitable[T]], started: type[RunReport] | None) -> T:
         """Run a phase, unless it has an outcome already. It is durable that it begins before it does.
 
-        Raises PhaseFailed, LeaseOver.
+        Returns what the driver answers. Raises PhaseFailed, LeaseOver.
         """
         if name not in self.outcomes.ended:
             self._may_go_on()
@@ -102,12 +110,14 @@ class Run:
                 self._may_go_on()  # that may have taken a while
             log = self.log.phase(name)
             try:
-                await self._attempt(name, log, act(log))
-                self.outcomes.ended[name] = None
+                self.outcomes.ended[name] = await self._attempt(name, log, act(log))
             except PhaseFailed as failure:
                 self.outcomes.ended[name] = failure
-        if outcome := self.outcomes.ended[name]:
+            self.outcomes.lines = self.log.lines
+        outcome = self.outcomes.ended[name]
+        if isinstance(outcome, PhaseFailed):
             raise outcome
+        return cast("T", outcome)
 
     async def say_durably(self, report: RunReport) -> None:
         """Say it, and wait until it is durable: it is a sign of life. An instant run goes on at once."""
@@ -125,6 +135,7 @@ class Run:
             raise PhaseFailed(
                 "running-deadline",
                 "The running deadline has passed: nothing more is begun. Try again, with a longer deadline if need be.",
+                began=False,
             )
 
     async def _attempt(self, name: Phase, log: PhaseLog, act: Awaitable[T]) -> T:

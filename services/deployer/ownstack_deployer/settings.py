@@ -38,6 +38,14 @@ class Settings(BaseSettings):
     """The folder below which those programs lie; without it they may lie anywhere."""
     stop_grace: float = Field(default=10.0, ge=0)
     """Seconds from SIGTERM to SIGKILL for a program that is past its deadline."""
+    dokku_jobs: int = Field(default=4, ge=1, le=1_000)
+    """How many jobs it works on at once on one Dokku server."""
+    dokku_settle: float = Field(default=20.0, ge=0)
+    """Seconds for which a Dokku server is left alone after a connection was lost in the middle of a deployment: what a
+    dead client has left under way there ends within 12."""
+    ssh_key: Path | None = None
+    """The private key that it shows to Dokku servers, an OpenSSH file that only it can read; else `ssh_key` in `state`,
+    made when it is first needed."""
     claim_every: float = Field(default=5.0, gt=0)
     """Seconds after which an unanswered claim is repeated."""
     flush_grace: float = Field(default=10.0, ge=0)

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from ownstack_bus.port import Inbox, Outgoing
 from ownstack_contracts.tracing import WORK
+from ownstack_deployer.checks import check
 from ownstack_deployer.claims import Claimant, Granted
 from ownstack_deployer.clock import Clock
-from ownstack_deployer.desk import Desk, Request, Revoked
+from ownstack_deployer.desk import CheckRequest, Desk, Request, Revoked
 from ownstack_deployer.drivers.port import Driver, Drivers, Job
 from ownstack_deployer.joblog import JobLog
 from ownstack_deployer.kinds import carry_out
@@ -58,20 +59,28 @@ class Worker:
         with contextlib.suppress(Revoked):  # what is not acknowledged comes to the next deployer
             await desk.open()
             while (request := desk.next_request()) is not None:
-                await self._work_off(desk, request)
+                WORK.set(request.cause.work)
+                if isinstance(request, CheckRequest):
+                    await self._check(request)
+                else:
+                    await self._work_off(desk, request)
                 await desk.finish()
             await desk.finish()
 
     async def _work_off(self, desk: Desk, request: Request) -> None:
-        WORK.set(request.cause.work)
         await self._end_of_earlier_run(request)
         driver = self.drivers[request.job.driver]
         outcomes = Outcomes()
         # Claimed once it can be worked on: its running deadline is not to run while it waits its turn.
-        async with driver.slots or _NO_BOUND:
+        async with driver.slots(request.job) or _NO_BOUND:
             while (granted := await self._claim(desk, request)) is not None:
                 if await self._carry_out(self._run(request, driver, granted, outcomes)):
                     return
+
+    async def _check(self, request: CheckRequest) -> None:
+        """Cut off before its answer is durable, it comes again: it changes nothing."""
+        answer = await check(self.drivers, request.job, self.clock, deployer=self.settings.name)
+        await self.reporter.say(answer, request.cause, f"{self.next_run()}.1").wait()
 
     async def _end_of_earlier_run(self, request: Request) -> None:
         """The key went away and has come back while a run of this job was under way: it goes on undisturbed."""
@@ -86,7 +95,7 @@ class Worker:
 
     def _run(self, request: Request, driver: Driver, granted: Granted, outcomes: Outcomes) -> Run:
         grant = granted.grant
-        job = Job(request.cause.team, request.job, grant.run, granted.until)
+        job = Job(request.cause.team, request.job, grant.run, granted.until, grant.uncertain)
         return Run(
             job=job,
             grant=grant,

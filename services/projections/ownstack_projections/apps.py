@@ -1,10 +1,11 @@
-"""Apps: created on stacks, moved between them, set up, destroyed; and their releases."""
+"""Apps: created on stacks or taken over from one, moved between them, set up, destroyed; and their releases."""
 
 from __future__ import annotations
 
 from ownstack_contracts.apps import (
     AppCreated,
     AppDestroyed,
+    AppImported,
     AppSettingsChanged,
     AppStackAdded,
     AppStackRemoved,
@@ -31,6 +32,13 @@ def app_created(rows: Rows, fact: AppCreated, stamp: Stamp) -> None:
 def _place(rows: Rows, stamp: Stamp, app: str, app_id: str, stack: str, number: int) -> None:
     place = stamp.sequence * STACKS_MOST + number
     rows.app_stacks.put(AppStackRow(stamp.team, app, stack, app_id, place))
+
+
+@projects(AppImported)
+def app_imported(rows: Rows, fact: AppImported, stamp: Stamp) -> None:
+    """What was seen there is said by the fact that follows."""
+    rows.apps.put(AppRow(stamp.team, fact.app, fact.app_id, stamp.at))
+    _place(rows, stamp, fact.app, fact.app_id, fact.stack, 0)
 
 
 @projects(AppStackAdded)

@@ -22,7 +22,7 @@ from ownstack_projections import phases
 from ownstack_projections.commands import opens
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp
-from ownstack_projections.live import doubt, is_live, see
+from ownstack_projections.live import doubt, expect, is_live, see
 from ownstack_projections.progress import less, more
 from ownstack_projections.rows import AttemptRow
 from ownstack_projections.tables import Rows
@@ -75,8 +75,17 @@ def stack_unchanged(rows: Rows, fact: StackDeployUnchanged, stamp: Stamp) -> Non
     held = rows.app_stacks.find(stamp.team, fact.app, fact.stack)
     if held is not None and held.status == "live":
         rows.app_stacks.edit(stamp.team, fact.app, fact.stack).release = fact.release
+    _expect(rows, stamp.team, fact.app, fact.rollout, fact.stack)
     _latest(rows, stamp.team, fact.app, fact.stack, fact.deployment)
     less(rows, stamp.team, fact.rollout, stacks=1)
+
+
+def _expect(rows: Rows, team: str, app: str, rollout: str, stack: str) -> None:
+    """The stack holds what the rollout brings, and is expected to go on doing so."""
+    deployment, brought = rows.deployments.find(team, rollout, stack), rows.rollouts.find(team, rollout)
+    assert deployment is not None
+    assert brought is not None
+    expect(rows, team, app, stack, deployment.release, brought.digest)
 
 
 @projects(StackDeploySkipped)
@@ -102,9 +111,9 @@ def _open_attempt(rows: Rows, team: str, job: str, stack: str) -> AttemptRow | N
     return rows.attempts.edit(team, found.rollout, found.stack, found.attempt)
 
 
-@projects(JobGranted)
 def granted(rows: Rows, fact: JobGranted, stamp: Stamp) -> None:
-    attempt = _open_attempt(rows, stamp.team, fact.job, fact.stack) if fact.kind == "deploy" else None
+    """A run may work on the attempt."""
+    attempt = _open_attempt(rows, stamp.team, fact.job, fact.stack)
     if attempt is None:
         return
     attempt.state, attempt.run, attempt.runs = "granted", fact.run, attempt.runs + 1
@@ -112,8 +121,8 @@ def granted(rows: Rows, fact: JobGranted, stamp: Stamp) -> None:
         attempt.granted_at = stamp.at
 
 
-@projects(LeaseReturned)
-def lease_returned(rows: Rows, fact: LeaseReturned, stamp: Stamp) -> None:
+def returned(rows: Rows, fact: LeaseReturned, stamp: Stamp) -> None:
+    """Its run has let go of the attempt, if the job is one: another may take it."""
     if (attempt := _open_attempt(rows, stamp.team, fact.job, fact.stack)) is not None:
         attempt.state = "asked"
 
@@ -144,20 +153,26 @@ def _begin(rows: Rows, fact: RunReport, stamp: Stamp, phase: str) -> None:
 @projects(ReleaseTaskSucceeded)
 def release_task_succeeded(rows: Rows, fact: ReleaseTaskSucceeded, stamp: Stamp) -> None:
     if (attempt := _open_attempt(rows, stamp.team, fact.job, fact.stack)) is not None:
-        phases.end(attempt.phases, "release-task", stamp.at, "succeeded")
+        phases.end(attempt.phases, "release-task", stamp.at, "succeeded" if fact.ran else "none")
 
 
 @projects(StackDeploySucceeded)
 def stack_deploy_succeeded(rows: Rows, fact: StackDeploySucceeded, stamp: Stamp) -> None:
     attempt = _end(rows, fact.job, fact.stack, stamp, "succeeded")
     phases.succeeded(attempt.phases, stamp.at)
+    if fact.postdeploy_done:
+        phases.was(attempt.phases, "post-deploy", stamp.at)
     see(rows, stamp, fact.app, fact.stack, fact.live, attempt.asked)
+    _expect(rows, stamp.team, fact.app, attempt.rollout, fact.stack)
 
 
 @projects(StackDeployFailed)
 def stack_deploy_failed(rows: Rows, fact: StackDeployFailed, stamp: Stamp) -> None:
     attempt = _end(rows, fact.job, fact.stack, stamp, "failed", fact.code, fact.message)
-    phases.failed(attempt.phases, fact.phase, stamp.at)
+    if not fact.release_task_began:
+        phases.did_not_begin(attempt.phases, "release-task", stamp.at)
+    if fact.release_task_began or fact.phase != "release-task":
+        phases.failed(attempt.phases, fact.phase, stamp.at)
     if fact.live is not None:
         see(rows, stamp, fact.app, fact.stack, fact.live, attempt.asked)
     elif fact.phase != "look" and is_live(rows, stamp.team, fact.app, fact.stack):

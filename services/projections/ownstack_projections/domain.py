@@ -6,10 +6,13 @@ from ownstack_projections import (  # noqa: F401 - each registers its handlers
     apps,
     commands,
     deployments,
+    jobs,
     live,
     pipelines,
     postdeploys,
+    removals,
     rollouts,
+    runs,
     stacks,
     teams,
 )

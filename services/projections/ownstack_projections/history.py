@@ -7,7 +7,7 @@ from typing import Any
 
 from ownstack_contracts.message import Message
 from ownstack_contracts.pipelines import PipelineCreated, PipelineRemoved, StageRemoved, StagingAdded
-from ownstack_contracts.promotions import PromotionCancelRequested, PromotionEnd, PromotionOpened
+from ownstack_contracts.promotions import PromotionBegun, PromotionCancelRequested, PromotionEnd, PromotionOpened
 from ownstack_contracts.rejections import CommandRejected
 from ownstack_projections.facts import Fact
 from ownstack_projections.tables import Rows
@@ -65,6 +65,7 @@ def _name(value: Any) -> str | None:
 
 
 _SPECIAL: Mapping[type[Message], Callable[[Any], Apps]] = {
+    PromotionBegun: _of_promotion,
     PromotionOpened: _of_promotion,
     PipelineCreated: _of_pipeline,
     PipelineRemoved: _of_pipeline,

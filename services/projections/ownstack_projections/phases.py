@@ -21,11 +21,21 @@ def end(phases: list[Phase], phase: str, at: int, outcome: str) -> bool:
     return False
 
 
+def did_not_begin(phases: list[Phase], phase: str, at: int) -> bool:
+    """A phase was announced, and it is sure that it did not begin after all."""
+    return end(phases, phase, at, "not-begun")
+
+
 def end_all(phases: list[Phase], at: int, outcome: str) -> None:
     """What is under way ends."""
     for known in phases:
         if known[OUTCOME] == "running":
             known[ENDED_AT], known[OUTCOME] = at, outcome
+
+
+def was(phases: list[Phase], phase: str, at: int) -> None:
+    """A phase that was never said to begin has succeeded."""
+    phases.append([phase, at, at, "succeeded"])
 
 
 def succeeded(phases: list[Phase], at: int) -> None:

@@ -61,9 +61,8 @@ def postdeploy_unknown(rows: Rows, fact: PostdeployUnknown, stamp: Stamp) -> Non
     _end(rows, fact.job, fact.stack, stamp, "unknown", "run-lost", message)
 
 
-@projects(JobExpired)
-def job_expired(rows: Rows, fact: JobExpired, stamp: Stamp) -> None:
-    """Looks and removals expire, too: they leave no rows."""
+def expired(rows: Rows, fact: JobExpired, stamp: Stamp) -> None:
+    """A deadline has passed, if the job is a script."""
     _end(rows, fact.job, fact.stack, stamp, "failed", f"{fact.deadline}-deadline", SENTENCES[fact.deadline])
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ownstack_contracts.names import digest_of
 from ownstack_contracts.promotions import (
+    PromotionBegun,
     PromotionCancelled,
     PromotionEnd,
     PromotionFailed,
@@ -52,24 +53,51 @@ _STATUS_OF: MappingProxyType[type[PromotionEnd] | type[DeployEnd], str] = Mappin
 @projects(DeployOpened)
 def deploy_opened(rows: Rows, fact: DeployOpened, stamp: Stamp) -> None:
     about = {"kind": "deploy", "rollout": fact.rollout, "app": fact.app, "app_id": fact.app_id}
-    _open(rows, stamp, fact, **about, source=None, source_release=None)
+    tasks = [task.model_dump() for task in fact.release_tasks]
+    rolled_back = {"rolled_back_to": fact.rolled_back_to, "release_tasks": tasks}
+    _open(rows, stamp, fact, fact.image, **about, **rolled_back, source=None, source_release=None)
+
+
+@projects(PromotionBegun)
+def promotion_begun(rows: Rows, fact: PromotionBegun, stamp: Stamp) -> None:
+    """It looks at its source first: what it promotes is not known yet."""
+    _open(rows, stamp, fact, None, **_of_promotion(fact))
 
 
 @projects(PromotionOpened)
 def promotion_opened(rows: Rows, fact: PromotionOpened, stamp: Stamp) -> None:
-    about = {"kind": "promotion", "rollout": fact.promotion, "app": fact.target, "app_id": fact.target_app_id}
-    _open(rows, stamp, fact, **about, source=fact.source, source_release=fact.source_release)
+    """One that has looked is there already."""
+    if rows.rollouts.find(stamp.team, fact.promotion) is None:
+        _open(rows, stamp, fact, fact.image, **_of_promotion(fact))
+        return
+    rollout = rows.rollouts.edit(stamp.team, fact.promotion)
+    rollout.status, rollout.image, rollout.digest = "queued", fact.image, digest_of(fact.image)
+    rollout.source_release, rollout.stacks = fact.source_release, list(fact.stacks)
 
 
-def _open(rows: Rows, stamp: Stamp, fact: DeployOpened | PromotionOpened, **about: Any) -> None:
-    """Opened: until it turns out otherwise it is queued; the fact that says so comes in the same decision."""
+def _of_promotion(fact: PromotionBegun | PromotionOpened) -> dict[str, Any]:
+    return {
+        "kind": "promotion",
+        "rollout": fact.promotion,
+        "app": fact.target,
+        "app_id": fact.target_app_id,
+        "source": fact.source,
+        "source_release": fact.source_release,
+    }
+
+
+def _open(
+    rows: Rows, stamp: Stamp, fact: DeployOpened | PromotionBegun | PromotionOpened, image: str | None, **about: Any
+) -> None:
+    """Until it turns out otherwise it is queued; the fact that says so comes in the same decision. Without an image it
+    looks for one."""
     rollout = RolloutRow(
         team=stamp.team,
         opened=stamp.sequence,
-        status="queued",
+        status="queued" if image is not None else "looking",
         release=None,
-        image=fact.image,
-        digest=digest_of(fact.image),
+        image=image,
+        digest=digest_of(image) if image is not None else None,
         config_fingerprint=None,
         requester=fact.requester,
         redeploy=fact.redeploy,

@@ -29,6 +29,7 @@ class StackRow:
     address: str
     settings: dict[str, str]
     added_at: int
+    checked: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -60,6 +61,7 @@ class AppStackRow:
     status: str = "unknown"
     image: str | None = None
     digest: str | None = None
+    reference: str | None = None
     config_fingerprint: str | None = None
     generation: int = 0
     deployed_by: str | None = None
@@ -69,8 +71,10 @@ class AppStackRow:
     code: str | None = None
     message: str | None = None
     deployment: str | None = None
-    look: str | None = None
-    look_asked: int | None = None
+    looks: dict[str, int] = field(default_factory=dict)
+    released: int | None = None
+    released_digest: str | None = None
+    config_keys: list[str] | None = None
 
 
 @dataclass(slots=True)
@@ -113,8 +117,8 @@ class RolloutRow:
     app_id: str
     status: str
     release: int | None
-    image: str
-    digest: str
+    image: str | None
+    digest: str | None
     config_fingerprint: str | None
     requester: str
     redeploy: bool
@@ -129,6 +133,8 @@ class RolloutRow:
     message: str | None
     stacks: list[str]
     results: list[dict[str, Any]] | None
+    rolled_back_to: int | None = None
+    release_tasks: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -196,6 +202,38 @@ class PostdeployRow:
     started_at: int | None = None
     ended_at: int | None = None
     run: str | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+@dataclass(slots=True)
+class RemovalRow:
+    """A removal that is under way."""
+
+    team: str
+    job: str
+    generation: int
+
+
+@dataclass(slots=True)
+class RunRow:
+    """A command that runs beside an app."""
+
+    team: str
+    run: str
+    job: str
+    app: str
+    app_id: str
+    stack: str
+    command: list[str]
+    status: str
+    asked: int
+    actor: str | None
+    requested_at: int
+    started_at: int | None = None
+    ended_at: int | None = None
+    exit_code: int | None = None
+    lines: int | None = None
     code: str | None = None
     message: str | None = None
 

@@ -1,8 +1,9 @@
-"""Stacks: added, and removed from the team and all its apps."""
+"""Stacks: added, changed, checked, and removed from the team and all its apps."""
 
 from __future__ import annotations
 
-from ownstack_contracts.stacks import StackAdded, StackRemoved
+from ownstack_contracts.jobs import StackChecked
+from ownstack_contracts.stacks import StackAdded, StackChanged, StackRemoved
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp
 from ownstack_projections.rows import StackRow
@@ -12,6 +13,23 @@ from ownstack_projections.tables import Rows
 @projects(StackAdded)
 def stack_added(rows: Rows, fact: StackAdded, stamp: Stamp) -> None:
     rows.stacks.put(StackRow(stamp.team, fact.stack, fact.driver, fact.address, dict(fact.settings), stamp.at))
+
+
+@projects(StackChanged)
+def stack_changed(rows: Rows, fact: StackChanged, stamp: Stamp) -> None:
+    stack = rows.stacks.edit(stamp.team, fact.stack)
+    if fact.address is not None:
+        stack.address = fact.address
+    merged = stack.settings | fact.settings
+    stack.settings = {key: value for key, value in merged.items() if value}
+
+
+@projects(StackChecked)
+def stack_checked(rows: Rows, fact: StackChecked, stamp: Stamp) -> None:
+    """The stack may be gone by now."""
+    if rows.stacks.find(stamp.team, fact.stack) is not None:
+        found = fact.model_dump(exclude={"job", "stack"})
+        rows.stacks.edit(stamp.team, fact.stack).checked = {"at": stamp.at, **found}
 
 
 @projects(StackRemoved)

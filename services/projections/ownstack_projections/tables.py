@@ -17,7 +17,9 @@ from ownstack_projections.rows import (
     PostdeployRow,
     ProgressRow,
     ReleaseRow,
+    RemovalRow,
     RolloutRow,
+    RunRow,
     StackRow,
     TeamRow,
 )
@@ -35,7 +37,9 @@ from ownstack_readmodel.tables import (
     POSTDEPLOYS,
     PROGRESS,
     RELEASES,
+    REMOVALS,
     ROLLOUTS,
+    RUNS,
     STACKS,
     TEAMS,
 )
@@ -75,6 +79,8 @@ class Rows:
         self.deployments = Store(DEPLOYMENTS, DeploymentRow, suffix, load, lambda row: row.state != "pending")
         self.attempts = Store(ATTEMPTS, AttemptRow, suffix, load, lambda row: row.ended_at is not None)
         self.postdeploys = Store(POSTDEPLOYS, PostdeployRow, suffix, load, lambda row: row.ended_at is not None)
+        self.removals = Store(REMOVALS, RemovalRow, suffix, load)
+        self.runs = Store(RUNS, RunRow, suffix, load, lambda row: row.ended_at is not None)
         self.commands = Store(COMMANDS, CommandRow, suffix, load, lambda _: True)
         self.history: list[Values] = []
         self._history = Statements(HISTORY, HISTORY.name + suffix)
@@ -90,6 +96,8 @@ class Rows:
             self.deployments,
             self.attempts,
             self.postdeploys,
+            self.removals,
+            self.runs,
             self.commands,
         )
 

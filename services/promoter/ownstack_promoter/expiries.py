@@ -7,6 +7,7 @@ from typing import Literal
 
 from ownstack_contracts.jobs import JobClosed, JobExpired, StackDeployExpired, StackLookFailed, StackLookRequested
 from ownstack_contracts.message import Message
+from ownstack_contracts.promotions import PromotionFailed
 from ownstack_promoter.change import Change, Ended
 from ownstack_promoter.checks import unanswered
 from ownstack_promoter.deployments import end_deployment, rollout_of, skip_those_that_waited
@@ -29,13 +30,15 @@ def expire(team: Team, moment: Moment) -> list[Message]:
 
 
 def _once(facts: Iterator[Message]) -> Iterator[Message]:
-    """It may be time to look again where a deadline that passes at the same moment leaves in doubt what is live."""
-    asked: set[str] = set()
+    """What two timers come to at the same moment happens once: another look, where a deadline leaves in doubt what is
+    live; the end of a promotion that waited for two looks."""
+    happened: set[str] = set()
     for fact in facts:
-        if isinstance(fact, StackLookRequested):
-            if fact.job in asked:
+        if isinstance(fact, StackLookRequested | PromotionFailed):
+            name = fact.job if isinstance(fact, StackLookRequested) else fact.promotion
+            if name in happened:
                 continue
-            asked.add(fact.job)
+            happened.add(name)
         yield fact
 
 

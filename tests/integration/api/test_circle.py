@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -181,14 +181,31 @@ async def test_log_lines_come_live_and_in_pages(circle: Circle) -> None:
     assert (await circle.client.get("/api/v1/apps/shop/logs?stack=us-1")).json()["items"] == []
 
 
-def logged(number: int) -> bytes:
+async def test_a_command_beside_an_app_is_shown_with_its_lines(circle: Circle) -> None:
+    await shop(circle.client)
+    asked = {"stack": "eu-1", "command": ["rake", "db:version"]}
+    assert (await told(circle.client, "POST", "/apps/shop/runs", asked, **{"Idempotency-Key": "x-1"})).is_success
+    async with following(circle.client, "/api/v1/apps/shop/logs/events?deployment=x-1%23run") as lines:
+        await circle.bus.publish([Outgoing(LOGS.name, "d-1.eu-1", logged(0))])
+        await circle.bus.publish([Outgoing(LOGS.name, "x-1#run", logged(1, deployment="x-1#run", phase="run"))])
+        sent = [await anext(lines) for _ in range(2)]
+    assert [line.data["text"] for line in sent] == ["1: one", "1: two"]
+    assert {line.data["phase"] for line in sent} == {"run"}
+    run = (await circle.client.get("/api/v1/apps/shop/runs/x-1")).json()
+    assert (run["status"], run["job"], run["command"]) == ("asked", "x-1#run", ["rake", "db:version"])
+    assert (await circle.client.get("/api/v1/apps/shop/runs")).json()["items"] == [run]
+    page = (await circle.client.get("/api/v1/apps/shop/logs?deployment=x-1%23run")).json()
+    assert [line["text"] for line in page["items"]] == ["1: one", "1: two"]
+
+
+def logged(number: int, *, deployment: str = "d-1.eu-1", phase: Literal["restart", "run"] = "restart") -> bytes:
     lines = DeploymentLogged(
-        deployment="d-1.eu-1",
-        job="d-1.eu-1.1",
+        deployment=deployment,
+        job=deployment if phase == "run" else f"{deployment}.1",
         run="r",
         app="shop",
         stack="eu-1",
-        phase="restart",
+        phase=phase,
         number=2 * number,
         lines=(f"{number}: one", f"{number}: two"),
     )

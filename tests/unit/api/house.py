@@ -153,6 +153,12 @@ class FakeReadModel:
     async def deployment(self, team: str, deployment: str) -> object:
         return self._one("deployment", team, deployment)
 
+    async def release(self, team: str, app: str, number: int) -> object:
+        return self._one("release", team, f"{app}/v{number}")
+
+    async def run(self, team: str, run: str) -> object:
+        return self._one("run", team, run)
+
     async def command(self, team: str, command: str) -> object:
         return self._one("command", team, command)
 
@@ -173,6 +179,9 @@ class FakeReadModel:
 
     async def releases(self, team: str, app: str, limit: int, cursor: str | None = None) -> Page[Any] | None:
         return self._page("release", team, limit, cursor=cursor) if self._one("app", team, app) else None
+
+    async def runs(self, team: str, app: str, limit: int, cursor: str | None = None) -> Page[Any] | None:
+        return self._page("run", team, limit, cursor=cursor) if self._one("app", team, app) else None
 
     async def deployments(
         self, team: str, app: str, limit: int, cursor: str | None = None, *, stack: str | None = None

@@ -11,7 +11,9 @@ from ownstack_readmodel.views import (
     CommandView,
     DeploymentView,
     PipelineView,
+    ReleaseDetailView,
     RolloutView,
+    RunView,
     SettingsView,
     StackView,
 )
@@ -50,6 +52,8 @@ def rollout(kind: str) -> RolloutView:
             "ended_at": None,
             "source": None,
             "source_release": None,
+            "rolled_back_to": None,
+            "release_tasks": [],
             "behind": None,
             "superseded_by": None,
             "code": None,
@@ -73,6 +77,37 @@ DEPLOYMENT = DeploymentView(
     state="asked",
     attempts=[],
     postdeploys=[],
+)
+RUN = RunView(
+    id="x-1",
+    job="x-1#run",
+    app="shop",
+    stack="eu-1",
+    command=["rake", "db:version"],
+    status="ended",
+    exit_code=0,
+    lines=2,
+    actor="token:ci",
+    requested_at=NOW,
+    started_at=NOW,
+    ended_at=NOW,
+    code=None,
+    message=None,
+)
+RELEASE = ReleaseDetailView(
+    app="shop",
+    number=3,
+    image=IMAGE,
+    digest=IMAGE[-71:],
+    config_fingerprint="none",
+    origin="rollback",
+    rollout="r-1",
+    source_app=None,
+    source_release=None,
+    created_at=NOW,
+    live_on=["eu-1"],
+    deployments=[],
+    rolled_back_to=1,
 )
 THINGS = [
     ("app", "shop", "/apps/shop", APP),
@@ -116,6 +151,8 @@ LISTS = [
     ("/stacks?limit=1", ("stack", 1, None)),
     ("/pipelines", ("pipeline", 50, None)),
     ("/apps/shop/releases?limit=7", ("release", 7, None)),
+    ("/apps/shop/runs?limit=7&cursor=next", ("run", 7, "next")),
+    ("/promotions?status=looking", ("rollout", 50, {"app": None, "status": "looking"}, None)),
     ("/apps/shop/deployments?stack=eu-1", ("deployment", 50, "eu-1", None)),
     ("/promotions?app=shop&status=failed", ("rollout", 50, {"app": "shop", "status": "failed"}, None)),
     ("/rollouts?app=shop", ("rollout", 50, {"app": "shop", "status": None}, None)),
@@ -142,7 +179,7 @@ async def test_a_cursor_of_no_list_is_refused(house: House, path: str) -> None:
     assert problem_of(await house.client.get(f"/api/v1{path}?cursor=x")) == (422, "cursor-invalid")
 
 
-@pytest.mark.parametrize("path", ["/releases", "/deployments", "/logs", "/logs/events"])
+@pytest.mark.parametrize("path", ["/releases", "/deployments", "/runs", "/logs", "/logs/events"])
 async def test_lists_of_an_unknown_app_are_unknown(house: House, path: str) -> None:
     house.readmodel.hold(TEAM, "app", "shop", APP)
     assert problem_of(await house.client.get(f"/api/v1/apps/shop-typo{path}")) == (404, "app-unknown")
@@ -154,6 +191,36 @@ async def test_the_logs_of_a_destroyed_app_are_found_by_their_deployment(house: 
     assert (await house.client.get("/api/v1/apps/shop/logs?deployment=r-1.eu-1")).status_code == 200
     for path in ("shop/logs?deployment=r-1.us-1", "other/logs?deployment=r-1.eu-1"):
         assert problem_of(await house.client.get(f"/api/v1/apps/{path}")) == (404, "deployment-unknown")
+
+
+@pytest.mark.parametrize("path", ["logs", "logs/events"])
+async def test_the_lines_of_an_unknown_run_are_unknown(house: House, path: str) -> None:
+    assert problem_of(await house.client.get(f"/api/v1/apps/shop/{path}?deployment=x-1%23run")) == (404, "run-unknown")
+    house.readmodel.hold(TEAM, "run", "x-1", RUN)
+    assert problem_of(await house.client.get(f"/api/v1/apps/other/{path}?deployment=x-1%23run")) == (404, "run-unknown")
+    assert problem_of(await house.other.get(f"/api/v1/apps/shop/{path}?deployment=x-1%23run")) == (404, "run-unknown")
+    assert problem_of(await house.client.get(f"/api/v1/apps/shop/{path}?deployment=x-1")) == (404, "deployment-unknown")
+
+
+async def test_the_lines_of_a_run_are_asked_for_by_its_job(house: House) -> None:
+    house.readmodel.hold(TEAM, "run", "x-1", RUN)
+    assert (await house.client.get("/api/v1/apps/shop/logs?deployment=x-1%23run")).status_code == 200
+    assert house.readmodel.asked == [("log", 50, {"stack": None, "deployment": "x-1#run"}, None)]
+
+
+async def test_a_run_is_shown_to_its_team_as_one_of_its_app(house: House) -> None:
+    house.readmodel.hold(TEAM, "run", "x-1", RUN)
+    assert (await house.client.get("/api/v1/apps/shop/runs/x-1")).json() == RUN.model_dump()
+    assert problem_of(await house.client.get("/api/v1/apps/other/runs/x-1")) == (404, "run-unknown")
+    assert problem_of(await house.other.get("/api/v1/apps/shop/runs/x-1")) == (404, "run-unknown")
+
+
+async def test_a_release_is_shown_with_what_became_of_it(house: House) -> None:
+    house.readmodel.hold(TEAM, "release", "shop/v3", RELEASE)
+    assert (await house.client.get("/api/v1/apps/shop/releases/3")).json() == RELEASE.model_dump()
+    assert problem_of(await house.client.get("/api/v1/apps/shop/releases/4")) == (404, "release-unknown")
+    assert problem_of(await house.other.get("/api/v1/apps/shop/releases/3")) == (404, "release-unknown")
+    assert problem_of(await house.client.get("/api/v1/apps/shop/releases/v3")) == (422, "invalid-request")
 
 
 async def test_the_history_goes_one_way_at_a_time(house: House) -> None:

@@ -320,6 +320,12 @@ QUERIES = [
     (("release", "list", "shop"), "/apps/shop/releases", page(RELEASE), ("v3", "shop-staging v5", "eu-1")),
     (("token", "list"), "/tokens", page(TOKEN_VIEW), ("ci", "…wxyz", "valid")),
     (("logs", "shop"), "/apps/shop/logs", page(LINE), ("eu-1  restart  up\\x1b[2J and running",)),
+    (
+        ("app", "info", "shop"),
+        "/apps/shop",
+        ok({**APP, "stacks": []}),
+        ("shop", "deployed v3 aaaaaaa"),
+    ),
     (("history",), "/history", page({"sequence": 9, "event": EVENT}), ("AppCreated  app=shop by token:test",)),
 ]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import pytest
 from tests.unit.cli.fake import Fake, page, problem
 
 from ownstack import completion
@@ -34,6 +36,44 @@ def test_profiles_are_completed_from_the_file() -> None:
 def test_promotions_that_can_be_cancelled(fake: Fake) -> None:
     fake.on("GET", "/promotions", page({"id": "p1"}), page({"id": "p2"}))
     assert completion.open_promotions("") == ["p1", "p2"]
+
+
+def shown_by_tab(*words: str) -> list[str]:
+    """What the shell gets for a line whose last word is being typed."""
+    asked = {"_OWNSTACK_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    ended = subprocess.run(
+        [sys.executable, "-m", "ownstack.main"],
+        env={**os.environ, **asked},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return ended.stdout.split()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("rollback", "shop", "--to", "v1"),
+        ("release", "info", "shop", "v1"),
+        ("app", "pipeline", "promote", "shop", "--release", "v1"),
+    ],
+)
+def test_releases_of_the_app_that_stands_before(fake: Fake, words: tuple[str, ...]) -> None:
+    fake.on("GET", "/apps/shop/releases", page({"number": 12}, {"number": 2}, {"number": 1}))
+    assert shown_by_tab("ownstack", *words) == ["v12", "v1"]
+
+
+def test_deployments_and_commands_whose_lines_can_be_read(fake: Fake) -> None:
+    fake.on("GET", "/apps/shop/deployments", page({"id": "c1.eu-1"}, {"id": "d2.eu-1"}))
+    fake.on("GET", "/apps/shop/runs", page({"job": "c3#run"}))
+    assert shown_by_tab("ownstack", "logs", "shop", "--deployment", "c") == ["c1.eu-1", "c3#run"]
+
+
+@pytest.mark.parametrize("app", [None, "", "../tokens"])
+def test_without_an_app_there_are_no_releases(fake: Fake, app: str | None) -> None:
+    assert completion.releases(SimpleNamespace(params={"app": app}, args=[]), "") == []  # type: ignore[arg-type]
+    assert fake.asked == []
 
 
 def test_the_shell_gets_the_names(fake: Fake) -> None:

@@ -115,6 +115,16 @@ def test_no_line_is_longer_than_the_terminal_is_wide(width: int) -> None:
     assert max(len(line) for line in drawn([long], width=width)) <= width
 
 
+def test_what_is_said_of_the_whole_is_shown_until_it_ends() -> None:
+    progress = Progress("title", {}, lambda _: True, note="looking at shop-staging on eu-1 …")
+    file = io.StringIO()
+    console = Console(file=file, width=80, height=24, force_terminal=True, color_system=None)
+    console.print(Board(progress))
+    progress.ended = True
+    console.print(Board(progress))
+    assert file.getvalue().split("\n").count("looking at shop-staging on eu-1 …") == 1
+
+
 def test_what_a_stack_says_can_not_move_the_cursor() -> None:
     assert "\x1b" not in "".join(drawn([Row("a", "failed", 1, 1, "\x1b[2Jgone")]))
 

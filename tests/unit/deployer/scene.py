@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ownstack_bus.port import BusError, Outgoing, Record
-from ownstack_contracts.catalog import deploys_key
 from ownstack_contracts.envelope import decode, encode
 from ownstack_contracts.jobs import (
     JobClaimed,
@@ -18,13 +17,15 @@ from ownstack_contracts.jobs import (
     Live,
     PostdeployRequested,
     StackAppRemovalRequested,
+    StackCheckRequested,
     StackDeployRequested,
     StackJob,
     StackLookRequested,
+    StackRunRequested,
 )
 from ownstack_contracts.message import Message
 from ownstack_contracts.topics import DEAD_LETTERS, DEPLOYS, LOGS, REPORTS
-from ownstack_deployer.drivers.port import Driver, Job, Log, Phase, PhaseFailed
+from ownstack_deployer.drivers.port import Checked, Driver, Job, Log, Phase, PhaseFailed
 from ownstack_deployer.leases import Heartbeats
 from ownstack_deployer.publisher import Publisher
 from ownstack_deployer.reporter import Reporter
@@ -152,7 +153,7 @@ class FakeDriver:
     """Does what the test says: `outcomes` per phase, `gates` that a phase waits at, `live`."""
 
     def __init__(self) -> None:
-        self.slots: asyncio.Semaphore | None = None
+        self.bound: asyncio.Semaphore | None = None
         self.instant = False
         self.live: Live | None = None
         self.outcomes: dict[Phase, Exception] = {}
@@ -161,12 +162,30 @@ class FakeDriver:
         self.cancelled: list[str] = []
         self.logs: dict[Phase, list[str]] = {}
         self.sets_live = True
+        self.has_release_task = True
+        self.runs_postdeploy = False
+        self.exit_code = 0
+        self.config: Sequence[str] | None = ("A", "B")
+        self.found: Checked | Exception = Checked()
+        self.uncertain: list[bool] = []
+
+    def slots(self, request: StackJob) -> asyncio.Semaphore | None:
+        return self.bound
 
     def is_instant(self, request: StackJob) -> bool:
         return self.instant
 
     def hold(self, job: Job) -> FakePlace:
+        self.uncertain.append(job.uncertain)
         return FakePlace(self, job)
+
+    async def check(self, request: StackCheckRequested, until: float) -> Checked:
+        self.done.append("check")
+        if "check" in self.gates:
+            await self.gates["check"].wait()
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
 
     def gate(self, name: str) -> asyncio.Event:
         """From now on `name` waits until what is returned is set."""
@@ -203,13 +222,19 @@ class FakePlace:
         await self._do("look", log)
         return self._driver.live
 
-    async def release_task(self, log: Log) -> None:
-        await self._do("release-task", log)
+    async def config_keys(self, until: float) -> Sequence[str] | None:
+        await self._do("config-keys")
+        return self._driver.config
 
-    async def restart(self, log: Log) -> None:
+    async def release_task(self, log: Log) -> bool:
+        await self._do("release-task", log)
+        return self._driver.has_release_task
+
+    async def restart(self, log: Log) -> bool:
         await self._do("restart", log)
         if self._driver.sets_live:
             self._driver.live = mine(self._job.request)
+        return self._driver.runs_postdeploy
 
     async def post_deploy(self, log: Log) -> None:
         await self._do("post-deploy", log)
@@ -217,6 +242,10 @@ class FakePlace:
     async def remove(self, log: Log) -> None:
         await self._do("remove", log)
         self._driver.live = None
+
+    async def run(self, command: Sequence[str], log: Log) -> int:
+        await self._do("run", log)
+        return self._driver.exit_code
 
 
 class Scene:
@@ -348,9 +377,21 @@ def postdeploy() -> PostdeployRequested:
     )
 
 
-def look() -> StackLookRequested:
+def look(*, config: bool = False) -> StackLookRequested:
     """A request to look."""
-    return StackLookRequested(**_common("shop.1.eu-1.look.1", 0))
+    return StackLookRequested(**_common("shop.1.eu-1.look.1", 0), config=config)
+
+
+def command(*words: str) -> StackRunRequested:
+    """A request to run a command."""
+    return StackRunRequested(**_common("shop.1.eu-1.c1#run", 0), command=words)
+
+
+def checking(driver: Any = "noop") -> StackCheckRequested:
+    """A request to check the stack."""
+    return StackCheckRequested(
+        job="check.eu-1.1", stack="eu-1", driver=driver, address="", settings={}, waiting_until=10_000_000
+    )
 
 
 def removal(generation: int = 2) -> StackAppRemovalRequested:

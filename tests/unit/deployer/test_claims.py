@@ -240,9 +240,9 @@ async def test_a_key_that_comes_back_does_not_start_its_job_beside_the_run_under
 
 
 async def test_a_job_is_claimed_when_its_driver_has_a_slot_for_it(scene: Scene) -> None:
-    scene.driver.slots = asyncio.Semaphore(0)
+    scene.driver.bound = asyncio.Semaphore(0)
     scene.comes(deploy())
     await idle()
     assert scene.said == []
-    scene.driver.slots.release()
+    scene.driver.bound.release()
     await scene.hears(JobClaimed)

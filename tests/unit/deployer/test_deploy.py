@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.deployer.scene import IMAGE, OLDER, FakeDriver, Scene, deploy, failure, idle, mine, older, until
+from tests.unit.deployer.scene import IMAGE, LEASE, OLDER, FakeDriver, Scene, deploy, failure, idle, mine, older, until
 
 from ownstack_contracts.envelope import decode
 from ownstack_contracts.jobs import (
     JobClaimed,
     ReleaseTaskStarted,
+    ReleaseTaskSucceeded,
     RestartStarted,
     StackDeployFailed,
     StackDeployRequested,
@@ -17,6 +18,7 @@ from ownstack_contracts.jobs import (
 )
 from ownstack_contracts.topics import REPORTS
 from ownstack_deployer import runs
+from ownstack_deployer.drivers.port import Phase, PhaseFailed
 
 
 async def granted(scene: Scene, request: StackJob | None = None, **grant: object) -> JobClaimed:
@@ -260,3 +262,74 @@ async def test_what_the_phases_print_is_logged_under_the_deployment(scene: Scene
     ]
     assert {(x.deployment, x.job, x.run) for x in scene.logged} == {("r1.eu-1", "r1.eu-1.1", claim.run)}
     assert {record.key for record in scene.bus.records if record.topic != REPORTS.name} == {"r1.eu-1"}
+
+
+async def test_an_image_without_a_release_task_says_so(scene: Scene) -> None:
+    scene.driver.has_release_task = False
+    await granted(scene)
+    assert (await scene.hears(ReleaseTaskSucceeded)).ran is False
+
+
+async def test_a_stack_that_has_run_the_post_deploy_script_itself_says_so(scene: Scene) -> None:
+    scene.driver.runs_postdeploy = True
+    await granted(scene)
+    assert (await scene.hears(StackDeploySucceeded)).postdeploy_done is True
+
+
+async def test_what_the_restart_has_answered_is_reported_by_a_later_run_too(scene: Scene) -> None:
+    scene.driver.runs_postdeploy = True
+    scene.driver.sets_live = False
+    gate = scene.driver.gate("restart")
+    await granted(scene)
+    await scene.hears(RestartStarted)
+    await scene.clock.pass_by(LEASE)
+    gate.set()
+    await scene.hears(StackDeploySucceeded)
+    scene.grants(await scene.hears(JobClaimed), uncertain=True)
+    assert (await scene.hears(StackDeploySucceeded)).postdeploy_done is True
+    assert scene.driver.done.count("restart") == 1
+
+
+@pytest.mark.parametrize(
+    ("phase", "uncertain", "began"),
+    [("release-task", False, False), ("release-task", True, True), ("restart", False, True)],
+)
+async def test_that_a_release_task_surely_did_not_begin_is_told_of_a_run_that_alone_can_have_begun_it(
+    scene: Scene, phase: Phase, uncertain: bool, began: bool
+) -> None:
+    scene.driver.outcomes[phase] = PhaseFailed("image-not-pullable", "No.", began=False)
+    await granted(scene, uncertain=uncertain)
+    end = await scene.hears(StackDeployFailed)
+    assert (end.phase, end.release_task_began) == (phase, began)
+
+
+async def test_a_release_task_that_was_announced_as_the_deadline_came_has_not_begun(scene: Scene) -> None:
+    scene.comes(deploy())
+    claim = await scene.hears(JobClaimed)
+    scene.bus.flowing.clear()
+    scene.grants(claim, running_until=int((scene.clock.now + 3) * 1_000))
+    await until(lambda: "look" in scene.driver.done)
+    await scene.clock.pass_by(4)
+    scene.bus.flowing.set()
+    end = await scene.hears(StackDeployFailed)
+    assert (end.phase, end.code, end.release_task_began) == ("release-task", "running-deadline", False)
+
+
+@pytest.mark.parametrize("in_doubt", [True, False])
+async def test_a_release_task_that_leaves_doubt_about_what_serves_is_followed_by_a_look(
+    scene: Scene, in_doubt: bool
+) -> None:
+    scene.driver.outcomes["release-task"] = PhaseFailed("connection-lost", "Lost.", in_doubt=in_doubt)
+    await granted(scene)
+    end = await scene.hears(StackDeployFailed)
+    assert (end.phase, end.release_task_began) == ("release-task", True)
+    assert scene.driver.done.count("look") == (2 if in_doubt else 1)
+
+
+@pytest.mark.parametrize("uncertain", [True, False])
+async def test_the_driver_is_told_whether_an_earlier_run_may_have_left_something_under_way(
+    scene: Scene, uncertain: bool
+) -> None:
+    await granted(scene, uncertain=uncertain)
+    await scene.is_over()
+    assert scene.driver.uncertain == [uncertain]

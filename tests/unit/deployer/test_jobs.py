@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.unit.deployer.scene import LEASE, Scene, failure, look, mine, older, postdeploy, removal
+from tests.unit.deployer.scene import (
+    LEASE,
+    Scene,
+    command,
+    failure,
+    look,
+    mine,
+    older,
+    postdeploy,
+    removal,
+    until,
+)
 from tests.unit.deployer.scene import deploy as a_deployment
 
 from ownstack_contracts.jobs import (
@@ -18,6 +29,8 @@ from ownstack_contracts.jobs import (
     StackJob,
     StackLookFailed,
     StackObserved,
+    StackRunEnded,
+    StackRunFailed,
 )
 
 
@@ -125,3 +138,60 @@ async def test_a_removal_that_fails_is_told(scene: Scene) -> None:
     scene.driver.outcomes["remove"] = failure()
     await granted(scene, removal(), kind="remove")
     assert (await scene.hears(StackAppRemovalFailed)).code == "exit-3"
+
+
+async def test_a_look_tells_the_names_of_the_config_variables_if_they_are_asked_for(scene: Scene) -> None:
+    await granted(scene, look(config=True), kind="look")
+    assert (await scene.hears(StackObserved)).config_keys == ("A", "B")
+
+
+@pytest.mark.parametrize(("asked", "told"), [(False, ("A",)), (True, None)])
+async def test_names_that_were_not_asked_for_or_cannot_be_told_are_not_told(
+    scene: Scene, asked: bool, told: tuple[str] | None
+) -> None:
+    scene.driver.config = told
+    await granted(scene, look(config=asked), kind="look")
+    assert (await scene.hears(StackObserved)).config_keys is None
+
+
+async def test_config_that_cannot_be_read_makes_the_look_fail(scene: Scene) -> None:
+    scene.driver.outcomes["config-keys"] = failure("dokku-failed")
+    await granted(scene, look(config=True), kind="look")
+    assert (await scene.hears(StackLookFailed)).code == "dokku-failed"
+
+
+async def test_a_command_is_run_and_its_exit_code_and_lines_are_told(scene: Scene) -> None:
+    scene.driver.logs["run"] = ["hello", "world"]
+    scene.driver.exit_code = 3
+    await granted(scene, command("rake", "about"), kind="run")
+    end = await scene.hears(StackRunEnded)
+    assert (end.exit_code, end.lines) == (3, 2)
+    assert scene.driver.done == ["lock", "run", "unlock"]
+
+
+async def test_the_lines_of_a_command_are_published_before_its_end_is_said(scene: Scene) -> None:
+    scene.driver.logs["run"] = ["hello"]
+    await granted(scene, command("rake"), kind="run")
+    await scene.hears(StackRunEnded)
+    assert [record.lines for record in scene.logged] == [("hello",)]
+
+
+async def test_a_command_that_does_not_come_about_is_told(scene: Scene) -> None:
+    scene.driver.outcomes["run"] = failure("argument-refused")
+    await granted(scene, command("rake"), kind="run")
+    assert (await scene.hears(StackRunFailed)).code == "argument-refused"
+
+
+async def test_a_command_whose_lease_ran_out_is_not_run_again_and_told_as_it_ended(scene: Scene) -> None:
+    scene.driver.logs["run"] = ["hello"]
+    gate = scene.driver.gate("run")
+    scene.comes(command("rake"))
+    claim = await scene.hears(JobClaimed)
+    scene.grants(claim, kind="run")
+    await until(lambda: "run" in scene.driver.done)
+    await scene.clock.pass_by(LEASE)
+    gate.set()
+    await scene.hears(StackRunEnded)
+    scene.grants(await scene.hears(JobClaimed), kind="run")
+    assert (await scene.hears(StackRunEnded)).lines == 1
+    assert scene.driver.done.count("run") == 1

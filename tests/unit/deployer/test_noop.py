@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
-from tests.unit.deployer.scene import TEAM, deploy, mine
+from tests.unit.deployer.scene import TEAM, checking, deploy, mine
 
 from ownstack_contracts.jobs import Live
 from ownstack_deployer.drivers.noop import NoopDriver
-from ownstack_deployer.drivers.port import Job, PhaseFailed
+from ownstack_deployer.drivers.port import Checked, Job, PhaseFailed
 from ownstack_deployer.joblog import JobLog, PhaseLog
 
 
@@ -79,3 +81,18 @@ async def test_a_setting_that_is_no_number_fails_with_what_to_do(value: str) -> 
         with pytest.raises(PhaseFailed, match="failure_rate") as failed:
             await place.restart(log())
     assert failed.value.code == "noop-settings"
+
+
+async def test_it_logs_a_command_that_it_does_not_run_and_has_no_config_and_nothing_to_check() -> None:
+    kept: list[str] = []
+
+    class Kept:
+        async def write(self, lines: Sequence[str]) -> None:
+            kept.extend(lines)
+
+    driver = NoopDriver()
+    async with driver.hold(job()) as place:
+        assert await place.run(["echo", "a b"], Kept()) == 0
+        await place.config_keys(1e12)
+    assert kept == ["echo 'a b'"]
+    assert await driver.check(checking(), 1e12) == Checked()

@@ -10,6 +10,7 @@ import pytest
 from tests.bench.histories import Chronicle, shop
 from tests.real.databases import BOTH, new_database
 from tests.unit.projections.house import House
+from tests.unit.projections.remembering import Remembering
 
 from ownstack_readmodel import open_readmodel
 
@@ -25,4 +26,4 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def chronicle() -> Chronicle:
     """The team acme: shop-staging on staging-1, shop on eu-1, eu-2 and eu-3, one pipeline; nothing is deployed yet."""
-    return shop(Chronicle())
+    return shop(Remembering())

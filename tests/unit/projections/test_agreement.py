@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from tests.bench.histories import Chronicle, promoted, shop
 from tests.real.databases import BOTH, new_database
 from tests.unit.projections.house import House, at_new_offsets, dump, empty
+from tests.unit.projections.remembering import Remembering
 from tests.unit.projections.tumult import tumult
 
+from ownstack_promoter.domain import Team
 from ownstack_promoter.model import App, Holding, Rollout
 from ownstack_readmodel import ReadModel, open_readmodel
-from ownstack_readmodel.views import AppStackView, AppView, RolloutView
+from ownstack_readmodel.views import AppStackView, AppView, Page, RolloutView, RunView
 
 LIGHT = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -30,7 +32,7 @@ def readmodel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 def _begun() -> Chronicle:
-    chronicle = shop(Chronicle(), 2)
+    chronicle = shop(Remembering(), 2)
     promoted(chronicle, 1)
     return chronicle
 
@@ -51,7 +53,9 @@ async def agrees(house: House, chronicle: Chronicle) -> None:
     assert {p.production: [s.app for s in p.stages] for p in (await model.pipelines("acme")).items} == {
         name: pipeline.stages for name, pipeline in team.pipelines.items()
     }
-    assert {stack.name for stack in (await model.stacks("acme")).items} == set(team.stacks)
+    assert {s.name: (s.address, s.settings) for s in (await model.stacks("acme")).items} == {
+        name: (stack.address, stack.settings) for name, stack in team.stacks.items()
+    }
     views = {view.name: view for view in (await model.apps("acme")).items}
     assert set(views) == set(team.apps)
     for name, app in team.apps.items():
@@ -61,6 +65,12 @@ async def agrees(house: House, chronicle: Chronicle) -> None:
         view = await model.rollout("acme", rollout.id)
         assert view is not None
         _rollout_agrees(view, rollout)
+    looking = await model.promotions("acme", 200, status="looking")
+    assert {(p.id, p.source, p.source_release, p.app) for p in looking.items} == {
+        (p.id, p.source, p.expected, p.target) for p in team.lookings.values()
+    }
+    for name, app in team.apps.items():
+        _runs_agree((await model.runs("acme", name, 200)), app, team)
 
 
 def _app_agrees(view: AppView, app: App) -> None:
@@ -81,14 +91,29 @@ def _holding_agrees(view: AppStackView, holding: Holding | None) -> None:
     if holding is not None:
         assert view.live is not None
         assert (view.live.image, view.live.generation) == (holding.image, holding.generation)
+        assert view.live.reference == holding.reference
+        assert view.live.drift == view.drift
         assert view.live.deployment == holding.deployment
         assert holding.release in (view.live.release, None)
+
+
+def _runs_agree(page: Page[RunView] | None, app: App, team: Team) -> None:
+    """Those that are open here are open there."""
+    assert page is not None
+    jobs = {name: job for name, job in team.jobs.items() if job.kind == "run" and job.request.app_id == app.id}
+    assert {run.job: run.stack for run in page.items if run.ended_at is None} == {
+        name: job.request.stack for name, job in jobs.items()
+    }
+    for run in page.items:
+        assert (run.ended_at is None) == (run.status in ("asked", "running"))
+        assert (run.status == "running") == (run.job in {grant.job for grant in team.grants.values()} & set(jobs))
 
 
 def _rollout_agrees(view: RolloutView, rollout: Rollout) -> None:
     assert (view.status in ("queued", "running")) == (rollout.state != "ended")
     assert (view.status == "queued") == (rollout.state == "queued")
     assert view.release == rollout.release
+    assert (view.image, view.rolled_back_to) == (rollout.image, rollout.rolled_back_to)
     if rollout.state == "queued":
         return
     for stack in view.stacks:

@@ -70,6 +70,7 @@ async def test_before_anybody_looked_it_is_unknown_what_is_live_and_then_that_no
         "driver": "program",
         "address": "/bin/deploy",
         "settings": {"port": "1"},
+        "check": None,
         "apps": ["shop"],
     }
 

@@ -8,7 +8,7 @@ from tests.unit.projections.asking import command_of, rollout_of
 from tests.unit.projections.house import House
 from tests.unit.projections.test_agreement import agrees
 
-from ownstack_contracts.apps import AppCreated
+from ownstack_contracts.apps import AppCreated, AppImportRequested
 from ownstack_contracts.history import Origin, Position
 from ownstack_contracts.message import Message
 from ownstack_contracts.promotions import PromotionRequested
@@ -35,16 +35,19 @@ def cut(chronicle: Chronicle, command: Message, written: int) -> None:
 
 @pytest.mark.parametrize("written", range(1, 7))
 @pytest.mark.parametrize("kind", ["deploy", "promotion"])
-async def test_a_rollout_that_was_cut_has_failed(house: House, chronicle: Chronicle, kind: str, written: int) -> None:
+async def test_a_rollout_that_was_cut_has_ended(house: House, chronicle: Chronicle, kind: str, written: int) -> None:
     chronicle.play(chronicle.say(DeployRequested(app="shop-staging", image=image(1))))
     command = (
-        DeployRequested(app="shop", image=image(1)) if kind == "deploy" else PromotionRequested(app="shop-staging")
+        DeployRequested(app="shop", image=image(1))
+        if kind == "deploy"
+        else PromotionRequested(app="shop-staging", release=1)
     )
     cut(chronicle, command, written)
     await agrees(house, chronicle)
     if written > 1:
         rollout = await rollout_of(house, "cut")
-        assert (rollout.kind, rollout.status) == (kind, "failed")
+        # once stacks were asked they are cancelled, and so is the rollout
+        assert (rollout.kind, rollout.status) == (kind, "failed" if written < 5 else "cancelled")
         assert {stack.state for stack in rollout.stacks} <= {"cancelled", "skipped", "failed"}
     app = await house.readmodel.app("acme", "shop")
     assert app is not None
@@ -56,3 +59,21 @@ async def test_a_rollout_that_was_cut_has_failed(house: House, chronicle: Chroni
 async def test_an_app_that_was_cut_is_there_with_its_looks(house: House, chronicle: Chronicle, written: int) -> None:
     cut(chronicle, AppCreated(app="docs", stacks=("eu-1", "eu-2", "eu-3")), written)
     await agrees(house, chronicle)
+
+
+@pytest.mark.parametrize(("written", "status"), [(2, "failed"), (3, "looking")])
+async def test_a_promotion_that_was_cut_while_it_looked_goes_on_if_somebody_looks(
+    house: House, chronicle: Chronicle, written: int, status: str
+) -> None:
+    chronicle.play(chronicle.say(DeployRequested(app="shop-staging", image=image(1))))
+    cut(chronicle, PromotionRequested(app="shop-staging"), written)
+    await agrees(house, chronicle)
+    assert (await rollout_of(house, "cut")).status == status
+
+
+@pytest.mark.parametrize("written", [1, 2])
+async def test_an_import_that_was_cut_leaves_no_app(house: House, chronicle: Chronicle, written: int) -> None:
+    cut(chronicle, AppImportRequested(app="docs", stack="eu-1"), written)
+    await agrees(house, chronicle)
+    assert await house.readmodel.app("acme", "docs") is None
+    assert (await command_of(house, "cut")).status == "admitted"

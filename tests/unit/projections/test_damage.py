@@ -148,13 +148,16 @@ async def test_after_an_error_it_goes_on_from_what_is_stored(house: House, chron
 def test_what_leaves_no_rows_of_its_own_is_meant_to() -> None:
     """A new type of fact is either projected or named here."""
     only_history = {
+        "AppImportFailed",
+        "AppImportRequested",
+        "CheckRequested",
         "DecisionCut",
         "DeployRequested",
+        "LookRequested",
         "PromotionRequested",
-        "StackAppLeftBehind",
-        "StackAppRemovalFailed",
-        "StackAppRemovalRequested",
-        "StackAppRemoved",
+        "RollbackRequested",
+        "RunRequested",
+        "StackCheckRequested",
         "StackRetryRequested",
     }
     assert {kind.type_name() for kind in set(HISTORY_TYPES.values()) - projected_types()} == only_history

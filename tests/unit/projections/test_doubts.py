@@ -6,8 +6,10 @@ import pytest
 from tests.bench.histories import Chronicle, live_of, promoted
 from tests.unit.projections.asking import TWO, about, app_of, asked
 from tests.unit.projections.house import House
+from tests.unit.projections.test_agreement import agrees
 
-from ownstack_contracts.jobs import StackDeployFailed, StackLookRequested, StackObserved
+from ownstack_contracts.apps import AppStackAdded, AppStackRemoved
+from ownstack_contracts.jobs import StackAppRemovalRequested, StackDeployFailed, StackLookRequested, StackObserved
 from ownstack_contracts.rollouts import DeployRequested
 from ownstack_readmodel.views import AppStackView
 
@@ -66,3 +68,35 @@ async def test_after_a_run_that_never_ended_it_is_unknown_what_is_live(
         chronicle.claim(request)
     chronicle.wait(1_801)
     assert (await eu_1(house, chronicle)).status == status
+
+
+async def test_what_is_removed_after_it_was_seen_again_is_gone(house: House, chronicle: Chronicle) -> None:
+    promoted(chronicle, 1)
+    removal = next(
+        fact
+        for fact in chronicle.say(AppStackRemoved(app="shop", stack="eu-1"))
+        if isinstance(fact, StackAppRemovalRequested)
+    )
+    chronicle.play(chronicle.say(AppStackAdded(app="shop", stack="eu-1")))
+    await house.take(chronicle.records)
+    assert (await app_of(house)).stacks[-1].status == "live"
+    chronicle.work(removal)
+    await agrees(house, chronicle)
+    stack = (await app_of(house)).stacks[-1]
+    assert (stack.status, stack.drift, stack.expected_release) == ("nothing", False, None)
+    assert len(house.sink.rows.removals) == 0
+
+
+async def test_what_is_deployed_before_a_removal_has_come_about_stays(house: House, chronicle: Chronicle) -> None:
+    promoted(chronicle, 1)
+    removal = next(
+        fact
+        for fact in chronicle.say(AppStackRemoved(app="shop", stack="eu-1"))
+        if isinstance(fact, StackAppRemovalRequested)
+    )
+    chronicle.play(chronicle.say(AppStackAdded(app="shop", stack="eu-1")))
+    chronicle.play(chronicle.say(DeployRequested(app="shop", image=TWO, stacks=("eu-1",))))
+    chronicle.work(removal)
+    await agrees(house, chronicle)
+    stack = (await app_of(house)).stacks[-1]
+    assert (stack.status, stack.drift) == ("live", False)

@@ -16,6 +16,7 @@ from tests.unit.projections.asking import (
     rollout_of,
 )
 from tests.unit.projections.house import House
+from tests.unit.projections.remembering import looked
 
 from ownstack_contracts.apps import AppSettingsChanged
 from ownstack_contracts.jobs import (
@@ -35,7 +36,7 @@ async def test_a_promotion_shows_each_stack_and_a_retry_beside_what_the_end_reco
     house: House, chronicle: Chronicle
 ) -> None:
     chronicle.play(chronicle.say(DeployRequested(app="shop-staging", image=ONE)))
-    facts = chronicle.say(PromotionRequested(app="shop-staging"), id="p")
+    facts = looked(chronicle, chronicle.say(PromotionRequested(app="shop-staging"), id="p"))
     fails_on(chronicle, "eu-2", facts)
     await house.take(chronicle.records)
     promotion = await rollout_of(house, "p")
@@ -181,7 +182,7 @@ async def test_a_queued_rollout_shows_its_stacks_and_who_took_its_place(house: H
 
 async def test_cancelling_shows_on_the_stacks_that_had_not_begun(house: House, chronicle: Chronicle) -> None:
     chronicle.play(chronicle.say(DeployRequested(app="shop-staging", image=ONE)))
-    facts = chronicle.say(PromotionRequested(app="shop-staging"), id="p")
+    facts = looked(chronicle, chronicle.say(PromotionRequested(app="shop-staging"), id="p"))
     begun = asked(facts, "eu-1")
     chronicle.claim(begun)
     chronicle.say(PromotionCancelRequested(promotion="p"), id="stop")

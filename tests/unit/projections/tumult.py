@@ -7,7 +7,15 @@ from random import Random
 
 from tests.bench.histories import Chronicle, image, live_of
 
-from ownstack_contracts.apps import AppCreated, AppDestroyed, AppSettingsChanged, AppStackAdded, AppStackRemoved
+from ownstack_contracts.apps import (
+    AppCreated,
+    AppDestroyed,
+    AppImportRequested,
+    AppSettingsChanged,
+    AppStackAdded,
+    AppStackRemoved,
+    LookRequested,
+)
 from ownstack_contracts.jobs import (
     JobClaimed,
     LeaseLapsed,
@@ -21,17 +29,20 @@ from ownstack_contracts.jobs import (
     RestartStarted,
     StackAppRemovalFailed,
     StackAppRemoved,
+    StackChecked,
     StackDeployFailed,
     StackDeployRequested,
     StackDeploySucceeded,
     StackLookFailed,
     StackObserved,
+    StackRunEnded,
+    StackRunFailed,
 )
 from ownstack_contracts.message import Message
 from ownstack_contracts.pipelines import PipelineCreated, PipelineRemoved, StageRemoved, StagingAdded
 from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
-from ownstack_contracts.rollouts import DeployRequested, StackRetryRequested
-from ownstack_contracts.stacks import StackAdded, StackRemoved
+from ownstack_contracts.rollouts import DeployRequested, RollbackRequested, RunRequested, StackRetryRequested
+from ownstack_contracts.stacks import CheckRequested, StackAdded, StackChanged, StackRemoved
 
 APPS = ("shop", "shop-staging", "docs")
 STACKS = ("eu-1", "eu-2", "staging-1", "us-1")
@@ -40,8 +51,8 @@ STACKS = ("eu-1", "eu-2", "staging-1", "us-1")
 def tumult(chronicle: Chronicle, seed: int, length: int = 150) -> Chronicle:
     """Let so much happen, one after another; the seed says what."""
     random = Random(seed)
-    kinds = [*_COMMANDS, _wait, _work, _finish]
-    weights = [*_WEIGHTS, 1, 25, 25]
+    kinds = [*_COMMANDS, _wait, _check, _work, _finish]
+    weights = [*_WEIGHTS, 1, 1, 25, 25]
     for _ in range(length):
         (what,) = random.choices(kinds, weights)
         happened = what(chronicle, random.randrange(12), random.randrange(12))
@@ -63,7 +74,8 @@ def _stack(number: int) -> str:
 
 
 def _promotion(chronicle: Chronicle, number: int) -> str:
-    return sorted(chronicle.team.rollouts)[number % len(chronicle.team.rollouts)] if chronicle.team.rollouts else "none"
+    known = sorted({*chronicle.team.rollouts, *chronicle.team.lookings})
+    return known[number % len(known)] if known else "none"
 
 
 def _stacks(number: int) -> tuple[str, ...] | None:
@@ -93,10 +105,20 @@ _COMMANDS: Sequence[Callable[[Chronicle, int, int], Message]] = (
     lambda _, who, __: PipelineRemoved(production=_app(who)),
     lambda _, who, how: StagingAdded(production=_app(who), staging=_app(how), before=None if how % 2 else _app(who)),
     lambda _, who, how: StageRemoved(production=_app(who), stage=_app(how)),
+    lambda _, who, how: RollbackRequested(
+        app=_app(who), release=how or None, stacks=_stacks(how), acknowledge_migrations=how % 4 > 0
+    ),
+    lambda _, who, how: RunRequested(app=_app(who), stack=_stack(how), command=("rake", str(how))),
+    lambda _, who, how: LookRequested(app=_app(who), stack=_stack(how) if how % 2 else None),
+    lambda _, who, how: AppImportRequested(app=_app(who), stack=_stack(how), config=how % 2 == 0),
+    lambda _, who, how: StackChanged(
+        stack=_stack(who), address=str(how) if how % 2 else None, settings={"port": str(how) if how % 3 else ""}
+    ),
+    lambda _, who, __: CheckRequested(stack=_stack(who)),
 )
 
 
-_WEIGHTS = (6, 6, 6, 3, 3, 6, 2, 2, 1, 2, 1, 2, 1, 2, 1, 1, 2, 1)
+_WEIGHTS = (6, 6, 6, 3, 3, 6, 2, 2, 1, 2, 1, 2, 1, 2, 1, 1, 2, 1, 3, 3, 2, 2, 1, 1)
 """How often each command is given: those that begin something more than those that end it."""
 
 
@@ -106,8 +128,8 @@ def _work(chronicle: Chronicle, who: int, how: int) -> None:
     if how == 11:
         chronicle.say(_late(chronicle, who))
     elif team.grants and how > 2:
-        place, grant = list(team.grants.items())[who % len(team.grants)]
-        chronicle.say(_report(chronicle, place, grant.job, grant.run, how))
+        (app, where), grant = list(team.grants.items())[who % len(team.grants)]
+        chronicle.say(_report(chronicle, (app, where.partition("#")[0]), grant.job, grant.run, how))
     elif team.jobs:
         job = list(team.jobs.values())[who % len(team.jobs)].request
         chronicle.say(JobClaimed(job=job.job, run=f"run-{chronicle.now}", app=job.app, stack=job.stack))
@@ -118,7 +140,7 @@ def _finish(chronicle: Chronicle, who: int, _: int) -> None:
     idle = [
         job.request
         for job in chronicle.team.jobs.values()
-        if job.place not in chronicle.team.grants and not (job.kind == "postdeploy" and job.uncertain)
+        if job.place not in chronicle.team.grants and not (job.kind in ("postdeploy", "run") and job.uncertain)
     ]
     if idle:
         chronicle.work(idle[who % len(idle)])
@@ -133,8 +155,10 @@ def _report(chronicle: Chronicle, place: tuple[str, str], job: str, run: str, ho
         return LeaseReturned(**about)
     failed = {"code": "exit-1", "message": "It failed."}
     if known.kind == "look":
-        live = Live(image=image(how % 4))
+        live = Live(image=image(how % 4)) if how > 5 else Live(reference=f"dokku/shop:{how}")
         return (StackObserved(**about), StackObserved(**about, live=live), StackLookFailed(**about, **failed))[how % 3]
+    if known.kind == "run":
+        return StackRunEnded(**about, exit_code=how, lines=0) if how % 2 else StackRunFailed(**about, **failed)
     if known.kind == "remove":
         return StackAppRemoved(**about) if how % 2 else StackAppRemovalFailed(**about, **failed)
     if known.kind == "postdeploy":
@@ -143,12 +167,19 @@ def _report(chronicle: Chronicle, place: tuple[str, str], job: str, run: str, ho
     live = live_of(known.request, chronicle.team.name)
     return (
         ReleaseTaskStarted(**about),
-        ReleaseTaskSucceeded(**about),
+        ReleaseTaskSucceeded(**about, ran=how != 7),
         RestartStarted(**about),
-        StackDeploySucceeded(**about, live=live),
-        StackDeployFailed(**about, **failed, phase="release-task"),
+        StackDeploySucceeded(**about, live=live, postdeploy_done=how == 9),
+        StackDeployFailed(**about, **failed, phase="release-task", release_task_began=how != 10),
         StackDeployFailed(**about, **failed, phase="restart", live=live),
     )[how % 6]
+
+
+def _check(chronicle: Chronicle, who: int, _: int) -> None:
+    """A deployer answers a check."""
+    if waiting := list(chronicle.team.checks.values()):
+        check = waiting[who % len(waiting)]
+        chronicle.say(StackChecked(job=check.job, stack=check.stack, deployer="d1"))
 
 
 def _late(chronicle: Chronicle, who: int) -> Message:

@@ -97,6 +97,16 @@ def test_a_look_that_nobody_takes_ends_it_at_the_waiting_deadline() -> None:
     assert story.team.lookings == {}
 
 
+def test_two_looks_that_nobody_takes_end_it_once() -> None:
+    story = Story()
+    story.app("wide", "w-1", "w-2")
+    story.app("wide-production", "w-3")
+    story.pipeline("wide", "wide-production")
+    story.deployed("wide", A)
+    story.say(PromotionRequested(app="wide"), id="p1")
+    assert one(PromotionFailed, story.wait(900)).promotion == "p1"
+
+
 def test_all_stacks_of_the_source_are_waited_for() -> None:
     story = shop("eu-1")
     story.app("wide", "w-1", "w-2")

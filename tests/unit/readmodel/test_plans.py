@@ -28,6 +28,7 @@ LISTS: dict[str, Callable[[ReadModel], Awaitable[object]]] = {
     "deployments": lambda m: m.deployments("acme", "shop", 50, cursor_of(7, 7)),
     "deployments on a stack": lambda m: m.deployments("acme", "shop", 50, cursor_of(7, 7), stack="eu-1"),
     "releases": lambda m: m.releases("acme", "shop", 50, CURSOR),
+    "runs": lambda m: m.runs("acme", "shop", 50, CURSOR),
     "history from the beginning": lambda m: m.history("acme", 50, CURSOR, after=0),
     "history from the end": lambda m: m.history("acme", 50, CURSOR),
     "history of an app": lambda m: m.history("acme", 50, CURSOR, app="shop", after=0),
@@ -43,6 +44,8 @@ ONES: dict[str, Callable[[ReadModel], Awaitable[object]]] = {
     "pipeline": lambda m: m.pipeline("acme", "shop"),
     "rollout": lambda m: m.rollout("acme", "p"),
     "deployment": lambda m: m.deployment("acme", "p.eu-1"),
+    "release": lambda m: m.release("acme", "shop", 1),
+    "run": lambda m: m.run("acme", "r"),
     "command": lambda m: m.command("acme", "c"),
     "last sequence": lambda m: m.last_sequence("acme"),
     "last line": lambda m: m.last_line("acme", "shop"),
@@ -57,11 +60,15 @@ def filled(readmodel: ReadModel) -> ReadModel:
         for statement in (
             "INSERT INTO rm_apps VALUES ('acme','shop','shop.1',1,'each-stack','each-stack',1,1,'shop',NULL,'[]')",
             "INSERT INTO rm_pipelines VALUES ('acme','shop',1,'[\"shop\"]')",
-            "INSERT INTO rm_stacks VALUES ('acme','eu-1','noop','','{}',1)",
-            "INSERT INTO rm_app_stacks VALUES ('acme','shop','eu-1','shop.1',1,'live','i@sha256:a','sha256:a','none',"
-            "1,'p.eu-1',NULL,1,1,NULL,NULL,'p.eu-1',NULL,NULL)",
+            "INSERT INTO rm_stacks VALUES ('acme','eu-1','noop','','{}',1,NULL)",
+            "INSERT INTO rm_app_stacks VALUES ('acme','shop','eu-1','shop.1',1,'live','i@sha256:a','sha256:a',NULL,"
+            "'none',1,'p.eu-1',NULL,1,1,NULL,NULL,'p.eu-1','{}',NULL,'sha256:b',NULL)",
             "INSERT INTO rm_rollouts VALUES ('acme','p',1,'promotion','shop','shop.1','running',1,'i@sha256:a',"
-            "'sha256:a','none','ann',false,1,1,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[\"eu-1\"]',NULL)",
+            "'sha256:a','none','ann',false,1,1,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[\"eu-1\"]',NULL,NULL,'[]')",
+            "INSERT INTO rm_releases VALUES ('acme','shop.1',1,'shop','i@sha256:a','sha256:a','none','promotion','p',"
+            "NULL,NULL,1)",
+            "INSERT INTO rm_runs VALUES ('acme','r','r#run','shop','shop.1','eu-1','[]','asked',1,NULL,1,NULL,NULL,"
+            "NULL,NULL,NULL,NULL)",
             "INSERT INTO rm_deployments VALUES ('acme','p','eu-1','shop','shop.1',1,0,1,1,'asked',NULL,NULL)",
         ):
             connection.exec_driver_sql(statement)
@@ -132,7 +139,7 @@ async def test_no_query_reads_a_whole_table(filled: ReadModel, name: str) -> Non
 IN_ORDER = [name for name in LISTS if name.startswith(("history from", "rollouts", "promotions", "logs"))]
 
 
-@pytest.mark.parametrize("name", [*IN_ORDER, "deployments", "deployments on a stack", "releases"])
+@pytest.mark.parametrize("name", [*IN_ORDER, "deployments", "deployments on a stack", "releases", "runs"])
 async def test_long_lists_are_read_in_order_by_an_index(filled: ReadModel, name: str) -> None:
     database = told_by(filled)
     lists = [s for s in await statements_of(filled, LISTS[name]) if "LIMIT" in s[0] and "ORDER BY" in s[0]]

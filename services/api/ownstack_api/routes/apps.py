@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from fastapi import Body
 from starlette.responses import Response
 
 from ownstack_api.auth import Caller
-from ownstack_api.forms import NewApp, NewSettings
+from ownstack_api.forms import NewApp, NewImport, NewLook, NewSettings
 from ownstack_api.openapi import problems
 from ownstack_api.outcomes import answer
 from ownstack_api.paging import Wanted, found
@@ -13,8 +16,16 @@ from ownstack_api.parts import House
 from ownstack_api.preferences import Wait
 from ownstack_api.publishing import Keyed
 from ownstack_api.routes.common import COMMAND, App, Stack, router
-from ownstack_contracts.apps import AppCreated, AppDestroyed, AppSettingsChanged, AppStackAdded, AppStackRemoved
-from ownstack_readmodel.views import AppView, Page, ReleaseView
+from ownstack_contracts.apps import (
+    AppCreated,
+    AppDestroyed,
+    AppImportRequested,
+    AppSettingsChanged,
+    AppStackAdded,
+    AppStackRemoved,
+    LookRequested,
+)
+from ownstack_readmodel.views import AppView, Page
 
 routes = router("apps")
 
@@ -23,6 +34,13 @@ routes = router("apps")
 async def create_app(house: House, who: Caller, keys: Keyed, wait: Wait, form: NewApp) -> Response:
     """Create an app. What is live on its stacks is looked at, and found."""
     return await answer(house, who, AppCreated(app=form.name, stacks=form.stacks), keys, wait)
+
+
+@routes.post("/imports", **COMMAND)
+async def import_app(house: House, who: Caller, keys: Keyed, wait: Wait, form: NewImport) -> Response:
+    """Take over an app that runs on a stack under that name, once it was seen there."""
+    command = AppImportRequested(app=form.name, stack=form.stack, config=form.config)
+    return await answer(house, who, command, keys, wait)
 
 
 @routes.delete("/apps/{app}", **COMMAND)
@@ -50,6 +68,19 @@ async def remove_app_stack(house: House, who: Caller, keys: Keyed, wait: Wait, a
     return await answer(house, who, AppStackRemoved(app=app, stack=stack), keys, wait)
 
 
+@routes.post("/apps/{app}/looks", **COMMAND)
+async def look(
+    house: House,
+    who: Caller,
+    keys: Keyed,
+    wait: Wait,
+    app: App,
+    form: Annotated[NewLook, Body()] = NewLook(),  # noqa: B008 - frozen
+) -> Response:
+    """Look at what is live of an app now. Without a body: on all of its stacks."""
+    return await answer(house, who, LookRequested(app=app, stack=form.stack), keys, wait)
+
+
 @routes.get("/apps")
 async def apps(house: House, who: Caller, part: Wanted) -> Page[AppView]:
     """All apps, by name, with what is live on each of their stacks."""
@@ -60,9 +91,3 @@ async def apps(house: House, who: Caller, part: Wanted) -> Page[AppView]:
 async def app(house: House, who: Caller, app: App) -> AppView:
     """An app, with what is live on each of its stacks."""
     return found(await house.readmodel.app(who.team, app), "app", app)
-
-
-@routes.get("/apps/{app}/releases", responses=problems(404), tags=["releases"])
-async def releases(house: House, who: Caller, part: Wanted, app: App) -> Page[ReleaseView]:
-    """The releases of an app, newest first."""
-    return found(await house.readmodel.releases(who.team, app, part.limit, part.cursor), "app", app)

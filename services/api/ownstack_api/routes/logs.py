@@ -14,6 +14,7 @@ from ownstack_api.openapi import problems
 from ownstack_api.paging import Wanted, found
 from ownstack_api.parts import House, Parts
 from ownstack_api.routes.common import STREAM, App, LastEventId, router
+from ownstack_contracts.jobs import BESIDE, is_beside
 from ownstack_contracts.names import Identifier, Number, StackName
 from ownstack_readmodel.paging import cursor_of
 from ownstack_readmodel.views import LogLineView, Page
@@ -33,7 +34,7 @@ class Filter:
 
 async def _filter(
     stack: Annotated[StackName | None, Query(description="Only lines from this stack.")] = None,
-    deployment: Annotated[Identifier | None, Query(description="Only lines of this deployment.")] = None,
+    deployment: Annotated[Identifier | None, Query(description="Only lines of this deployment or run.")] = None,
 ) -> Filter:
     return Filter(stack, deployment)
 
@@ -67,9 +68,13 @@ async def log_events(
 
 
 async def _check(house: Parts, team: str, app: str, lines: Filter) -> None:
-    """The app, or, as it may be gone, the deployment must be known."""
-    if lines.deployment is not None:
-        deployment = await house.readmodel.deployment(team, lines.deployment)
-        found(deployment if deployment and deployment.app == app else None, "deployment", lines.deployment)
-    else:
+    """The app, or, as it may be gone, the deployment or the run must be known."""
+    name = lines.deployment
+    if name is None:
         found(await house.readmodel.app(team, app), "app", app)
+    elif is_beside(name):
+        run = await house.readmodel.run(team, name.removesuffix(BESIDE))
+        found(run if run and run.app == app else None, "run", name)
+    else:
+        deployment = await house.readmodel.deployment(team, name)
+        found(deployment if deployment and deployment.app == app else None, "deployment", name)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from ownstack_contracts.jobs import Live, StackJob
+from ownstack_contracts.jobs import Live, StackCheckRequested, StackJob
 from ownstack_deployer.clock import Clock, now
-from ownstack_deployer.drivers.port import Job, Log, PhaseFailed
+from ownstack_deployer.drivers.port import Checked, Job, Log, PhaseFailed
 from ownstack_deployer.live import live_of
 
 
@@ -23,7 +25,10 @@ class NoopDriver:
 
     clock: Clock = now
     live: dict[str, Live] = field(default_factory=dict)
-    slots: None = None
+
+    def slots(self, request: StackJob) -> None:
+        """What takes no effort needs no bound."""
+        del request
 
     def is_instant(self, request: StackJob) -> bool:
         """With no latency there is nothing to lose."""
@@ -32,6 +37,11 @@ class NoopDriver:
     def hold(self, job: Job) -> NoopPlace:
         """There is nothing to lock: nothing outlives its run."""
         return NoopPlace(self, job)
+
+    async def check(self, request: StackCheckRequested, until: float) -> Checked:
+        """There is nothing that could be wrong."""
+        del request, until
+        return Checked()
 
 
 class NoopPlace:
@@ -57,17 +67,23 @@ class NoopPlace:
         await self._take_time(until)
         return self._driver.live.get(self._job.place)
 
-    async def release_task(self, log: Log) -> None:
+    async def config_keys(self, until: float) -> None:
+        """It has no config."""
+        del until
+
+    async def release_task(self, log: Log) -> bool:
         """Takes its time."""
         del log
         await self._take_time(self._job.until)
+        return True
 
-    async def restart(self, log: Log) -> None:
+    async def restart(self, log: Log) -> bool:
         """Takes its time, and fails at the rate that is set."""
         del log
         await self._take_time(self._job.until)
         self._maybe_fail()
         self._driver.live[self._job.place] = live_of(self._job)
+        return False
 
     async def post_deploy(self, log: Log) -> None:
         """Takes its time, and fails at the rate that is set."""
@@ -80,6 +96,12 @@ class NoopPlace:
         del log
         await self._take_time(self._job.until)
         self._driver.live.pop(self._job.place, None)
+
+    async def run(self, command: Sequence[str], log: Log) -> int:
+        """Takes its time, and says what it would have run."""
+        await self._take_time(self._job.until)
+        await log.write([shlex.join(command)])
+        return 0
 
     async def _take_time(self, until: float) -> None:
         if (text := self._job.request.settings.get("latency_ms", "0")) == "0":

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from ownstack_contracts.jobs import Live, StackJob
+from ownstack_contracts.jobs import Live, StackCheckRequested, StackJob, StackRunRequested
 from ownstack_deployer.clock import Clock, now
-from ownstack_deployer.drivers.port import Job, Log, Phase, PhaseFailed, Place
+from ownstack_deployer.drivers.output import Captured, Lines, Takes, printable
+from ownstack_deployer.drivers.port import Checked, Job, Log, Phase, PhaseFailed, Place
 from ownstack_deployer.drivers.program.environment import environment_of
 from ownstack_deployer.drivers.program.locks import StackLock, take_lock
-from ownstack_deployer.drivers.program.output import Captured, Lines, Takes, printable
 from ownstack_deployer.drivers.program.process import check_program
 from ownstack_deployer.drivers.program.running import Command, run
 
@@ -32,10 +32,15 @@ class ProgramDriver:
     grace: float = 10.0
     programs_in: Path | None = None
     clock: Clock = now
-    slots: asyncio.Semaphore = field(init=False)
+    _slots: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
-        self.slots = asyncio.Semaphore(self.programs)
+        self._slots = asyncio.Semaphore(self.programs)
+
+    def slots(self, request: StackJob) -> asyncio.Semaphore:
+        """The programs of all stacks run on this machine."""
+        del request
+        return self._slots
 
     def is_instant(self, request: StackJob) -> bool:
         """A program may do anything."""
@@ -49,11 +54,23 @@ class ProgramDriver:
     @asynccontextmanager
     async def _hold(self, job: Job) -> AsyncIterator[Place]:
         check_program(job.request.address, self.programs_in)
+        if isinstance(job.request, StackRunRequested):
+            yield ProgramPlace(self, job, None)
+            return
         lock = await take_lock(self.state, job, self.clock)
         try:
             yield ProgramPlace(self, job, lock)
         finally:
             lock.let_go()
+
+    async def check(self, request: StackCheckRequested, until: float) -> Checked:
+        """Whether there is a program that may be run. It is not: what it would do is not known."""
+        del until
+        try:
+            check_program(request.address, self.programs_in)
+        except PhaseFailed as failure:
+            return Checked(failure.code, failure.message)
+        return Checked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +79,7 @@ class ProgramPlace:
 
     _driver: ProgramDriver
     _job: Job
-    _lock: StackLock
+    _lock: StackLock | None
 
     async def look(self, log: Log, until: float) -> Live | None:
         """Run `look`: one JSON object on its output, or nothing, or null."""
@@ -70,13 +87,19 @@ class ProgramPlace:
         self._check_exit("look", await self._run("look", until, printed, errors), errors)
         return read_live(bytes(printed.value), too_long=printed.too_long)
 
-    async def release_task(self, log: Log) -> None:
-        """Run `release-task`."""
-        await self._phase("release-task", log)
+    async def config_keys(self, until: float) -> None:
+        """A program is not asked for them."""
+        del until
 
-    async def restart(self, log: Log) -> None:
+    async def release_task(self, log: Log) -> bool:
+        """Run `release-task`. Whether it found anything to do, it does not say."""
+        await self._phase("release-task", log)
+        return True
+
+    async def restart(self, log: Log) -> bool:
         """Run `restart`."""
         await self._phase("restart", log)
+        return False
 
     async def post_deploy(self, log: Log) -> None:
         """Run `post-deploy`."""
@@ -86,14 +109,19 @@ class ProgramPlace:
         """Run `remove`."""
         await self._phase("remove", log)
 
+    async def run(self, command: Sequence[str], log: Log) -> int:
+        """Run `run` with the command as further arguments. A signal that killed it is told as a shell does."""
+        exit_code = await self._run("run", self._job.until, Lines(log), more=command)
+        return exit_code if exit_code >= 0 else 128 - exit_code
+
     async def _phase(self, phase: Phase, log: Log) -> None:
         lines = Lines(log)
         self._check_exit(phase, await self._run(phase, self._job.until, lines), lines)
 
-    async def _run(self, phase: Phase, until: float, *sinks: Takes) -> int:
+    async def _run(self, phase: Phase, until: float, *sinks: Takes, more: Sequence[str] = ()) -> int:
         address = self._job.request.address
         check_program(address, self._driver.programs_in)
-        command = Command(address, phase, environment_of(self._job, phase, os.environ), self._lock)
+        command = Command(address, phase, environment_of(self._job, phase, os.environ), self._lock, more)
         driver = self._driver
         return await run(command, self._job, sinks, until=until, clock=driver.clock, grace=driver.grace)
 
@@ -101,8 +129,7 @@ class ProgramPlace:
         if exit_code == 0:
             return
         code, how = _ending(exit_code)
-        said = ". It said last:\n" + "\n".join(lines.last) if lines.last else " and said nothing."
-        raise PhaseFailed(code, f"{self._job.request.address} {phase} {how}{said}")
+        raise PhaseFailed(code, f"{self._job.request.address} {phase} {how}{lines.last}")
 
 
 def _ending(exit_code: int) -> tuple[str, str]:

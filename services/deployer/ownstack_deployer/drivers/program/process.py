@@ -12,7 +12,7 @@ import errno
 import os
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ownstack_deployer.drivers.port import PhaseFailed
@@ -53,22 +53,25 @@ def check_program(path: str, folder: Path | None) -> None:
         raise PhaseFailed("program-not-executable", f"{path} may not be run by the deployer: chmod +x {path}")
 
 
-def start(path: str, phase: str, environment: Mapping[str, str], *, output: int, errors: int, lock: int) -> int:
-    """Start the program with one argument, the phase. Returns its process id, which is also that of its group.
+def start(
+    path: str, arguments: Sequence[str], environment: Mapping[str, str], *, output: int, errors: int, lock: int | None
+) -> int:
+    """Start the program with these arguments. Returns its process id, which is also that of its group.
 
-    output, errors, lock: descriptors from 10 on. Raises OSError or ValueError if it can't be started.
+    output, errors, lock: descriptors from 10 on; lock None: it inherits none.
+    Raises OSError or ValueError if it can't be started.
     """
     null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.posix_spawn(
             path,
-            [path, phase],
+            [path, *arguments],
             environment,
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, null, 0),
                 (os.POSIX_SPAWN_DUP2, output, 1),
                 (os.POSIX_SPAWN_DUP2, errors, 2),
-                (os.POSIX_SPAWN_DUP2, lock, LOCK_DESCRIPTOR),
+                *([] if lock is None else [(os.POSIX_SPAWN_DUP2, lock, LOCK_DESCRIPTOR)]),
                 *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inherited()),
             ],
             setsid=True,

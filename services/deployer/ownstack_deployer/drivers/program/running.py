@@ -9,21 +9,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ownstack_deployer.clock import Clock
+from ownstack_deployer.drivers.output import Takes
 from ownstack_deployer.drivers.port import Job, Phase, PhaseFailed
 from ownstack_deployer.drivers.program.locks import ABOVE_STANDARD, StackLock
-from ownstack_deployer.drivers.program.output import Pump, Takes
+from ownstack_deployer.drivers.program.output import Pump
 from ownstack_deployer.drivers.program.patience import with_descriptors
 from ownstack_deployer.drivers.program.process import exit_of, kill, not_started, start, stop
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What is run: `path` with the phase as its only argument, in this environment, holding this lock."""
+    """What is run: `path` with the phase as its first argument, in this environment, holding this lock, if any."""
 
     path: str
     phase: Phase
     environment: Mapping[str, str]
-    lock: StackLock
+    lock: StackLock | None
+    more: Sequence[str] = ()
 
 
 async def run(command: Command, job: Job, sinks: Sequence[Takes], *, until: float, clock: Clock, grace: float) -> int:
@@ -48,7 +50,8 @@ async def run(command: Command, job: Job, sinks: Sequence[Takes], *, until: floa
             await kill(pid, ended)
         raise
     finally:
-        command.lock.outlived |= not ended.done()
+        if command.lock is not None:
+            command.lock.outlived |= not ended.done()
         for pump in pumps:
             pump.program_ended()
         await asyncio.gather(*pumping)
@@ -78,11 +81,11 @@ def _start(command: Command, pipes: int) -> tuple[int, list[int]]:
             _open_pipe(reads, writes)
         pid = start(
             command.path,
-            command.phase,
+            [command.phase, *command.more],
             command.environment,
             output=writes[0],
             errors=writes[-1],
-            lock=command.lock.descriptor,
+            lock=None if command.lock is None else command.lock.descriptor,
         )
     except BaseException:
         _close(reads)

@@ -1,0 +1,61 @@
+"""An app as a page: its settings, and what is live on each of its stacks."""
+
+from __future__ import annotations
+
+from ownstack.answers import Json
+from ownstack.output import fields, moment, short, table
+from ownstack.session import Session
+
+
+def summary_of(app: Json) -> str:
+    """What is live of it, without its name."""
+    return str(app["summary"]).removeprefix(f"{app['name']} — ")
+
+
+def show_app(session: Session, app: Json) -> None:
+    """All of it."""
+    chosen = app["settings"]
+    session.output.show(
+        fields(
+            [
+                ("app", app["name"]),
+                ("live", summary_of(app)),
+                ("created", moment(app["created_at"])),
+                ("pipeline", app["pipeline"]),
+                ("under way", app["rollout"]),
+                ("queued", ", ".join(app["queue"])),
+                ("release task", chosen["release_task"]),
+                ("post-deploy", chosen["postdeploy"]),
+                ("deadlines", f"waiting {chosen['waiting_deadline']} s, running {chosen['running_deadline']} s"),
+            ]
+        )
+    )
+    show_stacks(session, app)
+    if app["stacks"]:
+        session.output.say(f"To look at what is live now: ownstack app look {app['name']}")
+
+
+def show_stacks(session: Session, app: Json) -> None:
+    """What is live on each of its stacks, since when that is known, and what is to be said of it."""
+    session.output.show(table(("STACK", "LIVE", "DIGEST", "AS OF", "REMARK"), [_row(s) for s in app["stacks"]]))
+    for stack in app["stacks"]:
+        keys = stack.get("config_keys")
+        if keys is not None:
+            session.output.say(f"config on {stack['stack']}: {', '.join(keys) or 'none'}")
+
+
+def _row(stack: Json) -> tuple[str | None, ...]:
+    live = stack["live"]
+    if live is None:
+        return stack["stack"], stack["summary"], None, None, _remark(stack)
+    digest = short(live["digest"]) if live["digest"] else None
+    return stack["stack"], stack["summary"], digest, moment(live["at"]), _remark(stack)
+
+
+def _remark(stack: Json) -> str | None:
+    if not stack.get("drift"):
+        message: str | None = stack["message"]
+        return message
+    seen, release = moment(stack["drift_seen_at"]), stack["expected_release"]
+    expected = f" from v{release}" if release is not None else ""
+    return f"drift{expected}, seen {seen}: {stack['message']}"

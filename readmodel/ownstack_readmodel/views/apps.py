@@ -1,0 +1,122 @@
+"""Apps, and where they are: on stacks, in pipelines."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ownstack_readmodel.views.base import View
+
+
+class LiveView(View):
+    """What a stack holds of an app. `release` None: an image that is none of its releases.
+
+    image, digest: None if it has no digest in any registry; then `reference` is what the stack calls it. drift: it is
+    something else than what we released there last.
+    """
+
+    image: str | None
+    digest: str | None
+    reference: str | None = None
+    release: int | None
+    deployment: str | None
+    generation: int
+    at: int
+    drift: bool = False
+
+
+class AppStackView(View):
+    """An app on a stack. unknown: not looked at yet, or it could not be; nothing: looked at, nothing is there.
+
+    summary: "deployed v12 abc1234" (release and the first seven digits of the digest), "an image without digest
+    (dokku/shop:latest)", "nothing deployed", "unknown". drift: something else is live than what we released there last,
+    `expected_release`; `message` says so, and `drift_seen_at` is when it was seen. code, message: of the latest look if
+    that failed; of a drift "drift", and a sentence.
+    """
+
+    stack: str
+    status: Literal["unknown", "nothing", "live"]
+    summary: str
+    live: LiveView | None = None
+    drift: bool = False
+    drift_seen_at: int | None = None
+    expected_release: int | None = None
+    code: str | None = None
+    message: str | None = None
+    deployment: str | None = None
+    """The latest deployment there, if any."""
+    config_keys: list[str] | None = None
+    """The names of its config variables, as the latest look that asked for them saw them; None: none has."""
+
+
+class SettingsView(View):
+    """How an app is deployed. Deadlines in seconds."""
+
+    release_task: str
+    postdeploy: str
+    waiting_deadline: int
+    running_deadline: int
+
+
+class AppView(View):
+    """An app. `summary`: "shop — deployed v12 abc1234", or what differs per stack."""
+
+    name: str
+    id: str
+    created_at: int
+    summary: str
+    current_release: int | None
+    stacks: list[AppStackView]
+    settings: SettingsView
+    pipeline: str | None
+    rollout: str | None
+    """The rollout under way."""
+    queue: list[str]
+
+
+class CheckView(View):
+    """What a check of a stack found. `code` None: it can be used; else `message` is what is wrong, and what to do.
+
+    deployer: who has checked. host_key, fingerprint: what the stack showed. public_key: that of the deployer. None: the
+    driver has no such thing, or did not get so far.
+    """
+
+    at: int
+    code: str | None
+    message: str
+    deployer: str
+    host_key: str | None
+    fingerprint: str | None
+    public_key: str | None
+
+
+class StackView(View):
+    """A server, and the apps on it. `check`: the latest, if there was one."""
+
+    name: str
+    driver: str
+    address: str
+    settings: dict[str, str]
+    added_at: int
+    check: CheckView | None = None
+    apps: list[str]
+
+
+class StageView(View):
+    """A stage of a pipeline: an app, and what it runs."""
+
+    app: str
+    position: int
+    production: bool
+    summary: str
+    current_release: int | None
+    stacks: list[AppStackView]
+    promotion: str | None
+    """The latest promotion to this stage."""
+
+
+class PipelineView(View):
+    """A pipeline, named after its production app; its stages in order."""
+
+    production: str
+    created_at: int
+    stages: list[StageView]

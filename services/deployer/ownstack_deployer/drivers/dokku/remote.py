@@ -1,0 +1,142 @@
+"""A server as one job uses it: one connection, made when it is first needed, over which commands run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import asyncssh
+
+from ownstack_deployer.drivers.dokku.commands import line_of
+from ownstack_deployer.drivers.dokku.connecting import Patience, Server, connect
+from ownstack_deployer.drivers.dokku.keys import OurKey
+from ownstack_deployer.drivers.output import Captured, LastLines, Takes, printable
+
+CHUNK = 65_536
+MOST_ANSWER = 4 * 1024 * 1024
+"""Bytes of an answer: what runs of an app is told with 10 KB for each container."""
+
+
+class Lost(Exception):
+    """The connection was lost. What was under way may have ended, go on for a while, or never have begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command said, and how it ended. `out` is cut off when it is `too_long`."""
+
+    exit_code: int
+    out: str
+    errors: str
+    too_long: bool
+
+    @property
+    def said(self) -> str:
+        """How a message goes on that says what has ended."""
+        last = LastLines()
+        last.add([printable(line) for line in (self.errors or self.out).splitlines()])
+        return str(last)
+
+
+class Running:
+    """A command under way. Its output and its errors are one."""
+
+    def __init__(self, process: asyncssh.SSHClientProcess[bytes]) -> None:
+        self._process = process
+
+    async def read(self) -> bytes:
+        """Some more output; empty: there is no more. Raises Lost."""
+        return await _read(self._process.stdout)
+
+    async def exit_code(self) -> int:
+        """Once all is read. Negative: the signal that killed it. Raises Lost."""
+        await self._process.wait_closed()
+        code = self._process.returncode
+        if code is None:
+            raise Lost
+        return code
+
+    async def pass_on(self, out: Takes, errors: Takes | None = None) -> int:
+        """Read all into `out`, and into `errors` what was to be kept apart. Returns the exit code. Raises Lost."""
+        pumps = [_pump(self._process.stdout, out)]
+        if errors is not None:
+            pumps.append(_pump(self._process.stderr, errors))
+        await asyncio.gather(*pumps)
+        return await self.exit_code()
+
+
+class Remote:
+    """The server, for one job."""
+
+    def __init__(self, server: Server, ours: OurKey, patience: Patience) -> None:
+        self.server = server
+        self._ours = ours
+        self._patience = patience
+        self._connection: asyncssh.SSHClientConnection | None = None
+
+    async def start(self, *words: str, apart: bool = False) -> Running:
+        """Start a command. apart: its errors are kept apart from its output.
+
+        Raises Lost; PhaseFailed: there is no connection, and the command has not begun.
+        """
+        line = line_of(words)
+        connection = await self._connected()
+        with _losing():
+            process = await connection.create_process(
+                line,
+                stdin=asyncssh.DEVNULL,
+                stderr=asyncssh.PIPE if apart else asyncssh.STDOUT,
+                encoding=None,
+            )
+        return Running(process)
+
+    async def ask(self, *words: str) -> Answer:
+        """Run a command that says little. Raises Lost, PhaseFailed."""
+        running = await self.start(*words, apart=True)
+        out, errors = Captured(MOST_ANSWER), Captured()
+        exit_code = await running.pass_on(out, errors)
+        return Answer(exit_code, _text(out), _text(errors), out.too_long)
+
+    async def close(self) -> None:
+        """Close the connection, if there is one: the server ends what is under way. The next command gets another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+            await connection.wait_closed()
+
+    @property
+    def host_key(self) -> asyncssh.SSHKey | None:
+        """The key that the server has shown."""
+        return self._connection.get_server_host_key() if self._connection is not None else None
+
+    async def _connected(self) -> asyncssh.SSHClientConnection:
+        if self._connection is not None and self._connection.is_closed():
+            await self.close()
+        if self._connection is None:
+            self._connection = await connect(self.server, self._ours, self._patience)
+        return self._connection
+
+
+def _text(captured: Captured) -> str:
+    return captured.value.decode("utf-8", "replace")
+
+
+async def _pump(stream: asyncssh.SSHReader[bytes], sink: Takes) -> None:
+    while data := await _read(stream):
+        await sink.take(data)
+    await sink.close()
+
+
+async def _read(stream: asyncssh.SSHReader[bytes]) -> bytes:
+    with _losing():
+        return await stream.read(CHUNK)
+
+
+@contextlib.contextmanager
+def _losing() -> Iterator[None]:
+    try:
+        yield
+    except (asyncssh.Error, OSError) as error:
+        raise Lost from error

@@ -1,0 +1,70 @@
+"""Checks of stacks: answered at once, claimed by nobody."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.deployer.scene import Scene, checking, deploy, idle
+
+from ownstack_contracts.jobs import JobClaimed, StackChecked
+from ownstack_deployer.drivers.port import Checked
+
+
+async def test_a_check_is_answered_without_a_claim(scene: Scene) -> None:
+    scene.driver.found = Checked("key-refused", "No.", "ssh-ed25519 H", "SHA256:f", "ssh-ed25519 P")
+    scene.comes(checking())
+    answer = await scene.hears(StackChecked)
+    await scene.is_over()
+
+    assert answer == StackChecked(
+        job="check.eu-1.1",
+        stack="eu-1",
+        deployer="d1",
+        code="key-refused",
+        message="No.",
+        host_key="ssh-ed25519 H",
+        fingerprint="SHA256:f",
+        public_key="ssh-ed25519 P",
+    )
+    assert scene.said == ["StackChecked"]
+
+
+async def test_a_check_is_acknowledged_only_when_its_answer_is_durable(scene: Scene) -> None:
+    scene.bus.flowing.clear()
+    scene.comes(checking())
+    await idle()
+    assert (scene.driver.done, scene.inbox.acknowledged) == (["check"], [])
+    scene.bus.flowing.set()
+    await scene.is_over()
+    assert scene.inbox.acknowledged == [1]
+
+
+async def test_a_check_that_comes_again_is_answered_again_under_another_id(scene: Scene) -> None:
+    for _ in range(2):
+        scene.comes(checking())
+        await scene.hears(StackChecked)
+        await scene.is_over()
+    assert len({record.value for record in scene.bus.records}) == 2
+
+
+async def test_a_driver_that_this_deployer_does_not_have_is_named(scene: Scene) -> None:
+    scene.comes(checking(driver="dokku"))
+    answer = await scene.hears(StackChecked)
+    assert answer.code == "driver-unknown"
+    assert "no driver dokku" in answer.message
+    assert "noop, program" in answer.message
+
+
+async def test_a_driver_that_fails_in_a_check_is_told_and_work_goes_on(scene: Scene) -> None:
+    scene.driver.found = RuntimeError("oh " * 2_000)
+    scene.comes(checking())
+    assert (await scene.hears(StackChecked)).code == "driver-error"
+    scene.comes(deploy())
+    await scene.hears(JobClaimed)
+
+
+async def test_a_check_that_takes_too_long_is_cut_off(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ownstack_deployer.checks.CHECKING", 0.01)
+    scene.driver.gate("check")
+    scene.comes(checking())
+    await scene.actor  # type: ignore[misc]
+    assert (await scene.hears(StackChecked)).code == "check-timeout"

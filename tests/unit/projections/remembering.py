@@ -1,0 +1,48 @@
+"""A chronicle whose stacks can be told what they hold, as if somebody had deployed past us."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tests.bench.histories import Chronicle
+
+from ownstack_contracts.jobs import (
+    Live,
+    StackJob,
+    StackLookRequested,
+    StackObserved,
+    StackRunEnded,
+    StackRunRequested,
+)
+from ownstack_contracts.message import Message
+
+
+class Remembering(Chronicle):
+    """Its looks also see config, and its commands end well."""
+
+    def leave(self, app: str, stack: str, live: Live | None) -> None:
+        """From now on the stack holds this of the app; None: nothing."""
+        self._live.pop((app, stack), None)
+        if live is not None:
+            self._live[app, stack] = live
+
+    def left(self, app: str, stack: str) -> Live:
+        """What the stack holds of the app."""
+        return self._live[app, stack]
+
+    def _reports(self, request: StackJob, about: dict[str, str]) -> Sequence[Message]:
+        if isinstance(request, StackLookRequested) and request.config:
+            live = self._live.get((request.app, request.stack))
+            return [StackObserved(**about, live=live, config_keys=("DATABASE_URL", "SECRET_KEY_BASE"))]
+        if isinstance(request, StackRunRequested):
+            return [StackRunEnded(**about, exit_code=0, lines=0)]
+        return super()._reports(request, about)
+
+
+def looked(chronicle: Chronicle, facts: Iterable[Message]) -> list[Message]:
+    """The looks among these facts are done. Returns all facts, also those that follow."""
+    happened = list(facts)
+    for fact in list(happened):
+        if isinstance(fact, StackLookRequested):
+            happened += chronicle.work(fact)
+    return happened
