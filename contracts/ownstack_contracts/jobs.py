@@ -126,7 +126,7 @@ class JobGranted(Fact):
     """`run`, and no other, may work on `job` for `lease` seconds, longer with each heartbeat and report.
 
     uncertain: an earlier run's lease lapsed, so its outcome is unknown: wait for the stack-side lock and look first.
-    release_task_done: the release task has been reported as succeeded by an earlier run.
+    release_task_done: the release task has been reported as succeeded by an earlier run; release_task_began: as begun.
     running_until: past it, nothing starts.
     """
 
@@ -138,6 +138,7 @@ class JobGranted(Fact):
     lease: Seconds
     uncertain: bool
     release_task_done: bool
+    release_task_began: bool = False
     running_until: Milliseconds
 
 

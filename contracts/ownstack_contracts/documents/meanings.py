@@ -96,6 +96,7 @@ _FIELDS = {
     "release/RollbackRequested": "The release to go back to; absent: the one that was live before the current one.",
     "release_task": "Whether this stack runs the release task.",
     "release_task/AppSettingsChanged": "Whether each stack runs the release task, or only the first while others wait.",
+    "release_task_began/JobGranted": "Whether an earlier run has said that the release task begins.",
     "release_task_began": "Whether the release task of this run has begun, or may have.",
     "release_task_done": "Whether an earlier run reported that the release task succeeded.",
     "release_tasks": "The release tasks that have run since the release that is rolled back to.",

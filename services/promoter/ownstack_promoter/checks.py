@@ -37,7 +37,8 @@ def check_requested(team: Team, fact: StackCheckRequested) -> None:
 @decides(StackChecked)
 def checked(team: Team, report: StackChecked, _: Moment) -> Iterator[Message]:
     """The first answer counts; one that comes twice, or too late, is no news."""
-    if report.job in team.checks:
+    request = team.checks.get(report.job)
+    if request is not None and request.stack == report.stack:
         yield report
 
 

@@ -62,7 +62,7 @@ def after_cut(
 def _what_no_look_will_tell(team: Team) -> Iterator[Message]:
     """Promotions and imports whose looks were never asked for, or have ended without them."""
     for looking in team.lookings.values():
-        if not any(look in team.jobs for look in looking.looks):
+        if not looking.looks or not looking.looks <= team.jobs.keys():
             yield failed(looking, CODE, "It was cut before its source was looked at.")
     for waiting in team.imports.values():
         if waiting.job not in team.jobs:

@@ -67,16 +67,22 @@ def release_task_started(team: Team, fact: ReleaseTaskStarted) -> None:
     app, rollout = team.apps[fact.app], rollout_of(team, team.jobs[fact.job])
     assert rollout.release is not None
     stacks = app.release_tasks.setdefault(rollout.release, {})
-    if len(stacks) < MOST_STACKS_NAMED:
+    job = team.jobs[fact.job]
+    job.release_task_began, job.release_task_before = True, stacks.get(fact.stack)
+    if len(stacks) < MOST_STACKS_NAMED or fact.stack in stacks:
         stacks[fact.stack] = False
 
 
 def _forget_release_task(team: Team, report: RunReport) -> None:
-    """It turns out that there was none."""
-    app, rollout = team.apps[report.app], rollout_of(team, team.jobs[report.job])
+    """It turns out that this run has run none; what an earlier one did stays."""
+    app, job = team.apps[report.app], team.jobs[report.job]
+    rollout = rollout_of(team, job)
     assert rollout.release is not None
     stacks = app.release_tasks.get(rollout.release, {})
-    stacks.pop(report.stack, None)
+    if job.release_task_before is not None:
+        stacks[report.stack] = job.release_task_before
+    else:
+        stacks.pop(report.stack, None)
     if not stacks:
         app.release_tasks.pop(rollout.release, None)
 

@@ -123,7 +123,8 @@ def failed_before_start(rollout: Rollout, code: str, message: str) -> Message:
 
 
 def _ended(team: Team, name: str) -> None:
-    if team.lookings.pop(name, None) is not None:
+    if name in team.lookings:
+        team.end_looking(name)
         return
     rollout = team.rollouts[name]
     app = team.apps[rollout.app]

@@ -9,7 +9,7 @@ from ownstack_contracts.jobs import JobClosed, Live, RunReport, StackLookFailed,
 from ownstack_contracts.message import Message
 from ownstack_contracts.names import digest_of
 from ownstack_promoter.dispatch import Moment, evolves
-from ownstack_promoter.model import App, Holding, Job, Release
+from ownstack_promoter.model import App, Holding, Job, Release, place_of
 from ownstack_promoter.places import close_job, end_grant, give_back, open_job, whereabouts
 from ownstack_promoter.team import Team, newest
 
@@ -43,9 +43,11 @@ def next_look(team: Team, app: str, app_id: str, stack: str) -> str:
 
 
 def close_looks(team: Team, app: App, stacks: Collection[str]) -> Iterator[JobClosed]:
-    """Nobody is interested in what is live there any more."""
+    """Nobody is interested in what is live there any more; and commands that have not begun there never do."""
     for name, job in team.jobs.items():
-        if job.kind == "look" and job.request.app == app.name and job.request.stack in stacks:
+        if job.request.app != app.name or job.request.stack not in stacks:
+            continue
+        if job.kind == "look" or (job.kind == "run" and team.is_idle_at(job.place)):
             yield JobClosed(job=name, app=app.name, stack=job.request.stack, reason="cancelled")
 
 
@@ -58,8 +60,12 @@ def look_requested(team: Team, fact: StackLookRequested) -> None:
 def late_sight(team: Team, report: RunReport, live: Live | None, moment: Moment) -> Iterator[Message]:
     """What a run saw whose job is over: the promotion's end stays, but what is live is known.
 
-    Something newer was asked for since: nobody knows which of both came last, so the stack is looked at.
+    Something newer was asked for since, or it was left by something other than us: nobody knows which of both came
+    last, so the stack is looked at. What names a look that is open tells nothing: whoever holds that will.
     """
+    if (job := team.jobs.get(report.job)) is not None and job.kind == "look":
+        yield from give_back(team, report)
+        return
     app, place = team.apps.get(report.app), (report.app, report.stack)
     is_new = (
         app is not None
@@ -67,7 +73,7 @@ def late_sight(team: Team, report: RunReport, live: Live | None, moment: Moment)
         and is_news(team, app, report.stack, live, None)
         and not _known(app, report.stack, live)
     )
-    if is_new and live is not None and generation_of(live) >= team.generation(*place):
+    if is_new and live is not None and 0 < generation_of(live) >= team.generation(*place):
         yield StackObserved(job=report.job, run=report.run, app=report.app, stack=report.stack, live=live)
         return
     yield from give_back(team, report)
@@ -179,9 +185,9 @@ def note_live(app: App, stack: str) -> None:
 
 @evolves(StackObserved)
 def observed(team: Team, fact: StackObserved) -> None:
-    end_grant(team, (fact.app, fact.stack), fact.run)
+    end_grant(team, place_of(fact), fact.run)
     job = team.jobs.get(fact.job)
-    is_look = job is not None and job.kind == "look"
+    is_look = job is not None and job.kind == "look" and job.place == place_of(fact)
     see(team, fact.app, fact.stack, fact.live, job.asked_at if job is not None and is_look else None)
     if is_look:
         close_job(team, fact.job)

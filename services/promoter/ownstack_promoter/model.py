@@ -214,6 +214,10 @@ class Job:
     """Set by the first grant; ms since the epoch."""
     uncertain: bool = False
     release_task_done: bool = False
+    release_task_began: bool = False
+    """Whether a run has said that its release task begins."""
+    release_task_before: bool | None = None
+    """What was known of a release task there before the latest run said so: whether it had ended well; None: none ran."""
     past_runs: set[str] = field(default_factory=set)
     last_run: str | None = None
     """Who was granted it last."""

@@ -61,8 +61,8 @@ def close_job(team: Team, name: str) -> None:
     job = team.jobs.pop(name, None)
     if job is not None and team.looking.get(job.place) == name:
         del team.looking[job.place]
-    for looking in team.lookings.values():
-        looking.looks.discard(name)
+    if (promotion := team.awaited.pop(name, None)) is not None:
+        team.lookings[promotion].looks.discard(name)
     team.timers.cancel(f"waiting:{name}")
     team.timers.cancel(f"running:{name}")
 
@@ -132,6 +132,7 @@ def claim(team: Team, report: JobClaimed, moment: Moment) -> Iterator[Message]:
         lease=moment.lease,
         uncertain=job.uncertain,
         release_task_done=job.release_task_done,
+        release_task_began=job.release_task_began,
         running_until=job.running_until or moment.now + job.request.running_deadline * 1_000,
     )
 

@@ -159,7 +159,7 @@ def rollout_of_promotion(fact: PromotionOpened) -> Rollout:
 
 @evolves(PromotionOpened)
 def promotion_opened(team: Team, fact: PromotionOpened) -> None:
-    team.lookings.pop(fact.promotion, None)
+    team.end_looking(fact.promotion)
     team.rollouts[fact.promotion] = rollout_of_promotion(fact)
 
 

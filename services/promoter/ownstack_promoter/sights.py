@@ -11,7 +11,7 @@ from ownstack_promoter.dispatch import Moment, decides
 from ownstack_promoter.imports import import_failed, import_seen, importing
 from ownstack_promoter.looks import again_at, found, holding_of, is_news, late_sight
 from ownstack_promoter.model import App, Holding, Job, Looking
-from ownstack_promoter.places import give_back, holder
+from ownstack_promoter.places import give_back, holder, holder_lately
 from ownstack_promoter.promotions import open_promotion
 from ownstack_promoter.sources import awaiting, not_seen, objection
 from ownstack_promoter.team import Team, newest
@@ -19,7 +19,7 @@ from ownstack_promoter.team import Team, newest
 
 @decides(StackObserved)
 def observe(team: Team, report: StackObserved, moment: Moment) -> Iterator[Message]:
-    job = holder(team, report)
+    job = holder_lately(team, report)
     if job is None or job.kind != "look":
         yield from late_sight(team, report, report.live, moment)
         return

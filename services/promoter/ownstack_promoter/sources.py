@@ -12,6 +12,9 @@ from ownstack_promoter.looks import look, next_look
 from ownstack_promoter.model import App, Holding, Looking
 from ownstack_promoter.team import Team, listed
 
+MOST_MESSAGE = 2_000
+"""Characters, as the contracts have it: names of images may be long, and stacks many."""
+
 
 def look_at_source(team: Team, source: App, moment: Moment) -> Iterator[StackLookRequested]:
     """Ask what is live on each of its stacks; nobody waits for longer than the app's waiting deadline."""
@@ -22,6 +25,8 @@ def look_at_source(team: Team, source: App, moment: Moment) -> Iterator[StackLoo
 @evolves(PromotionBegun)
 def promotion_begun(team: Team, fact: PromotionBegun) -> None:
     source = team.apps[fact.source]
+    looks = {next_look(team, source.name, source.id, stack) for stack in fact.looked_at}
+    team.awaited.update(dict.fromkeys(looks, fact.promotion))
     team.lookings[fact.promotion] = Looking(
         fact.promotion,
         fact.source,
@@ -31,19 +36,20 @@ def promotion_begun(team: Team, fact: PromotionBegun) -> None:
         tuple(fact.stacks),
         fact.redeploy,
         fact.requester,
-        looks={next_look(team, source.name, source.id, stack) for stack in fact.looked_at},
+        looks=looks,
     )
 
 
 def awaiting(team: Team, look: str) -> Looking | None:
     """The promotion that waits for this look."""
-    return next((looking for looking in team.lookings.values() if look in looking.looks), None)
+    promotion = team.awaited.get(look)
+    return team.lookings[promotion] if promotion is not None else None
 
 
 def failed(looking: Looking, code: str, message: str) -> Message:
     """The end of a promotion that found that it can't begin."""
     return PromotionFailed(
-        promotion=looking.id, source=looking.source, target=looking.target, code=code, message=message
+        promotion=looking.id, source=looking.source, target=looking.target, code=code, message=message[:MOST_MESSAGE]
     )
 
 
@@ -107,4 +113,4 @@ def _drift(looking: Looking, source: App, expected: int, held: dict[str, Holding
 def _named(holding: Holding | None) -> str:
     if holding is None:
         return "nothing"
-    return f"v{holding.release}" if holding.release is not None else str(holding.image)
+    return f"v{holding.release}" if holding.release is not None else str(holding.image)[-200:]

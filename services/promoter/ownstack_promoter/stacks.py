@@ -10,7 +10,7 @@ from ownstack_contracts.message import Message
 from ownstack_contracts.ssh import is_host_key, parse_ssh
 from ownstack_contracts.stacks import StackAdded, StackChanged, StackRemoved
 from ownstack_promoter.dispatch import Moment, decides, evolves
-from ownstack_promoter.looks import close_looks
+from ownstack_promoter.looks import close_looks, look
 from ownstack_promoter.model import App, Stack
 from ownstack_promoter.refused import Refused
 from ownstack_promoter.team import Team, listed
@@ -26,7 +26,7 @@ def add_stack(team: Team, command: StackAdded, _: Moment) -> Iterator[Message]:
 
 
 @decides(StackChanged)
-def change_stack(team: Team, command: StackChanged, _: Moment) -> Iterator[Message]:
+def change_stack(team: Team, command: StackChanged, moment: Moment) -> Iterator[Message]:
     stack = team.stack(command.stack)
     if command.address is None and not command.settings:
         raise Refused(
@@ -35,16 +35,47 @@ def change_stack(team: Team, command: StackChanged, _: Moment) -> Iterator[Messa
     if command.address is not None:
         _refuse_address(stack.driver, command.address)
     _refuse_settings(stack.driver, command.settings)
+    if command.address in (None, stack.address):
+        yield command
+    else:
+        yield from _move(team, stack, command, moment)
+
+
+def _move(team: Team, stack: Stack, command: StackChanged, moment: Moment) -> Iterator[Message]:
+    """It is another server: what that holds is to be found out."""
+    users = _users(team, stack)
+    for app in users:
+        team.refuse_busy(app)
+    _refuse_importing(team, stack)
     yield command
+    there = {"address": command.address, "settings": _changed(stack, command)}
+    for app in users:
+        yield from close_looks(team, app, (stack.name,))
+        yield look(team, app.name, app.id, stack.name, moment).model_copy(update=there)
+
+
+def _changed(stack: Stack, change: StackChanged) -> dict[str, str]:
+    return {key: value for key, value in {**stack.settings, **change.settings}.items() if value}
 
 
 @evolves(StackChanged)
 def stack_changed(team: Team, fact: StackChanged) -> None:
     stack = team.stacks[fact.stack]
-    if fact.address is not None:
-        stack.address = fact.address
-    changed = {**stack.settings, **fact.settings}
-    stack.settings = {key: value for key, value in changed.items() if value}
+    stack.settings = _changed(stack, fact)
+    if fact.address in (None, stack.address):
+        return
+    stack.address = str(fact.address)
+    for app in _users(team, stack):
+        app.live.pop(stack.name, None)
+
+
+def _users(team: Team, stack: Stack) -> list[App]:
+    return [app for app in team.apps.values() if stack.name in app.stacks]
+
+
+def _refuse_importing(team: Team, stack: Stack) -> None:
+    if importing := [waiting.app for waiting in team.imports.values() if waiting.stack == stack.name]:
+        raise Refused("stack-in-use", f"{importing[0]} is being taken over from {stack.name}.", hint="wait for its end")
 
 
 def _refuse_address(driver: str, address: str) -> None:
@@ -92,7 +123,7 @@ def stack_added(team: Team, fact: StackAdded) -> None:
 @decides(StackRemoved)
 def remove_stack(team: Team, command: StackRemoved, _: Moment) -> Iterator[Message]:
     stack = team.stack(command.stack)
-    users = [a for a in team.apps.values() if stack.name in a.stacks]
+    users = _users(team, stack)
     if users and not command.forget:
         raise Refused(
             "stack-in-use",
@@ -101,8 +132,7 @@ def remove_stack(team: Team, command: StackRemoved, _: Moment) -> Iterator[Messa
         )
     for app in users:
         team.refuse_busy(app)
-    if importing := [waiting.app for waiting in team.imports.values() if waiting.stack == stack.name]:
-        raise Refused("stack-in-use", f"{importing[0]} is being taken over from {stack.name}.", hint="wait for its end")
+    _refuse_importing(team, stack)
     yield command
     for app in users:
         yield from close_looks(team, app, (stack.name,))

@@ -32,6 +32,8 @@ class Team:
     """Where a look is open: its job."""
     lookings: dict[str, Looking] = field(default_factory=dict)
     """Promotions that look at their source."""
+    awaited: dict[str, str] = field(default_factory=dict)
+    """Per look that is open, the promotion that waits for it."""
     imports: dict[str, Import] = field(default_factory=dict)
     """By the name of the app that is being taken over."""
     checks: dict[str, StackCheckRequested] = field(default_factory=dict)
@@ -98,9 +100,13 @@ class Team:
 
     def is_awaited(self, look: str) -> bool:
         """Whether a promotion or an import waits for what this look sees."""
-        return any(look in looking.looks for looking in self.lookings.values()) or any(
-            waiting.job == look for waiting in self.imports.values()
-        )
+        return look in self.awaited or any(waiting.job == look for waiting in self.imports.values())
+
+    def end_looking(self, promotion: str) -> None:
+        """Fold: the promotion does not look at its source any more."""
+        if (looking := self.lookings.pop(promotion, None)) is not None:
+            for look in looking.looks:
+                self.awaited.pop(look, None)
 
     def is_idle_at(self, place: Place) -> bool:
         """Whether nobody holds a grant there."""

@@ -57,8 +57,8 @@ def up(folder: Path) -> Iterator[Stand]:
     server = DokkuServer(folder / "server")
     # A shell that sshd starts reads the .bashrc of whoever tests, unless it seems to be within another one.
     server.sshd.settings["SetEnv"] = "SHLVL=2"
-    server.start()
     try:
+        server.start()
         yield Stand(server, folder)
     finally:
         server.stop()
@@ -114,7 +114,7 @@ class Stand:
     def new_driver(self, **changes: Any) -> DokkuDriver:
         """A driver with the same key: as of another deployer."""
         options: dict[str, Any] = {
-            "times": Times(settle=self.settle, looking=10.0, pause=0.05),
+            "times": Times(settle=self.settle, looking=3.0, pause=0.05),
             "patience": Patience(connect=5.0, alive=0.2, missed=3),
         }
         return DokkuDriver(OurKey(self.folder / "state" / "ssh_key", "ownstack-d1"), **(options | changes))

@@ -120,6 +120,17 @@ async def test_a_server_that_stays_away_leaves_it_in_doubt(stand: Stand, proxy: 
     await is_mended(stand)
 
 
+async def test_a_server_that_is_back_after_a_while_is_looked_at_then(stand: Stand, proxy: Proxy) -> None:
+    with stand.server.held("postdeploy"):
+        attempt = await in_step(stand, "postdeploy")
+        await proxy.refuse()
+        await gone(stand)
+        assert not attempt.done()
+        await proxy.listen()
+        outcome = await attempt
+    assert outcome.code == "live"
+
+
 async def test_a_slow_network_only_takes_longer(stand: Stand, proxy: Proxy) -> None:
     proxy.slow(15)
     assert (await stand.attempts(stand.deploy("v2", 2))).code == "live"

@@ -191,7 +191,7 @@ async def test_an_uncertain_run_that_can_look_at_last_goes_on(scene: Scene, monk
 
 
 async def test_a_lock_that_cannot_be_had_fails_the_deployment(scene: Scene) -> None:
-    scene.driver.outcomes["lock"] = failure("lock-timeout")  # type: ignore[index]
+    scene.driver.outcomes["lock"] = failure("lock-timeout")
     await granted(scene)
     end = await scene.hears(StackDeployFailed)
     assert (end.phase, end.code) == ("look", "lock-timeout")

@@ -78,7 +78,7 @@ class House:
         self.deployer = Deployer(
             self.bus,  # type: ignore[arg-type]  # all of it that a deployer uses
             Settings(state=Path("/nowhere"), name="d1", **settings),
-            drivers={"noop": self.driver},  # type: ignore[dict-item]
+            drivers={"noop": self.driver},
         )
         self.running = asyncio.create_task(self.deployer.run())
 

@@ -60,7 +60,7 @@ class DokkuPlace:
         del log
         async with self._bounded("look", until):
             if self._unsettled:
-                await asyncio.sleep(self._times.settle)
+                await self._settled()
                 self._unsettled = False
             self._sight = await inspect(self._remote, self._app)
         return self._sight.live
@@ -170,13 +170,32 @@ class DokkuPlace:
 
     async def _after_all(self, *, settle: bool) -> Sight | None:
         """What came of something whose outcome is lost; None: that can't be told. settle: it may still be under way."""
-        if settle:
-            await asyncio.sleep(self._times.settle)
         try:
-            async with self._bounded("look", self._clock() + self._times.looking):
+            async with self._bounded("look", self._clock() + self._times.looking + self._times.settle):
+                await self._reached()
+                if settle:
+                    await self._settled()
                 return await inspect(self._remote, self._app)
         except PhaseFailed:
             return None
+
+    async def _settled(self) -> None:
+        """What was left under way there has ended. That takes its time from when the server can be reached on: before,
+        it may not have noticed that its client is gone."""
+        await self._remote.connect()
+        await asyncio.sleep(self._times.settle)
+
+    async def _reached(self) -> None:
+        """Connect, again and again: a server that restarts, or a network that breaks off, may be back soon."""
+        while True:
+            try:
+                await self._remote.connect()
+            except PhaseFailed as failure:
+                if failure.code not in ("unreachable", "ssh-failed"):
+                    raise
+            else:
+                return
+            await asyncio.sleep(self._times.pause)
 
     def _locked_until_the_deadline(self, deployment: Deployment) -> PhaseFailed:
         return PhaseFailed(

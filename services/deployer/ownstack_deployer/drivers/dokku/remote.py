@@ -82,7 +82,7 @@ class Remote:
         Raises Lost; PhaseFailed: there is no connection, and the command has not begun.
         """
         line = line_of(words)
-        connection = await self._connected()
+        connection = await self.connect()
         with _losing():
             process = await connection.create_process(
                 line,
@@ -111,7 +111,8 @@ class Remote:
         """The key that the server has shown."""
         return self._connection.get_server_host_key() if self._connection is not None else None
 
-    async def _connected(self) -> asyncssh.SSHClientConnection:
+    async def connect(self) -> asyncssh.SSHClientConnection:
+        """The connection; made, if there is none that holds. Raises PhaseFailed."""
         if self._connection is not None and self._connection.is_closed():
             await self.close()
         if self._connection is None:
