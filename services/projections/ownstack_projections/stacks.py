@@ -6,6 +6,7 @@ from ownstack_contracts.jobs import StackChecked
 from ownstack_contracts.stacks import StackAdded, StackChanged, StackRemoved
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp
+from ownstack_projections.live import doubt
 from ownstack_projections.rows import StackRow
 from ownstack_projections.tables import Rows
 
@@ -18,8 +19,12 @@ def stack_added(rows: Rows, fact: StackAdded, stamp: Stamp) -> None:
 @projects(StackChanged)
 def stack_changed(rows: Rows, fact: StackChanged, stamp: Stamp) -> None:
     stack = rows.stacks.edit(stamp.team, fact.stack)
-    if fact.address is not None:
+    if fact.address not in (None, stack.address):
         stack.address = fact.address
+        for _, app, name in rows.app_stacks.keys_where(team=stamp.team, stack=fact.stack):
+            doubt(rows, stamp, app, name)
+            held = rows.app_stacks.edit(stamp.team, app, name)
+            held.released = held.released_digest = None  # on the server before
     merged = stack.settings | fact.settings
     stack.settings = {key: value for key, value in merged.items() if value}
 

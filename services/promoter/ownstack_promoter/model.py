@@ -217,7 +217,7 @@ class Job:
     release_task_began: bool = False
     """Whether a run has said that its release task begins."""
     release_task_before: bool | None = None
-    """What was known of a release task there before the latest run said so: whether it had ended well; None: none ran."""
+    """What was known of one there before the latest run said so: whether it had ended well; None: none had run."""
     past_runs: set[str] = field(default_factory=set)
     last_run: str | None = None
     """Who was granted it last."""

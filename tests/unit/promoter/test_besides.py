@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from tests.unit.promoter.story import A, Story, claimed, names, of, one, report
 
+from ownstack_contracts.apps import AppDestroyed
 from ownstack_contracts.jobs import (
+    JobClosed,
     JobExpired,
     JobGranted,
     LeaseLapsed,
@@ -83,3 +85,20 @@ def test_it_has_to_be_on_a_stack_of_the_app() -> None:
     story = new()
     assert story.refused(RunRequested(app="shop", stack="us-1", command=("true",))) == "stack-not-of-app"
     assert story.refused(RunRequested(app="nobody", stack="eu-1", command=("true",))) == "app-unknown"
+
+
+def test_one_that_has_not_begun_when_its_app_goes_never_begins() -> None:
+    story = new()
+    request = asked(story)
+    facts = story.say(AppDestroyed(app="shop"))
+    assert [(f.job, f.reason) for f in of(JobClosed, facts)] == [(request.job, "cancelled")]
+    assert names(story.say(claimed(request, "r9"))) == ["JobClosed"]
+
+
+def test_one_that_has_begun_is_not_stopped_by_that() -> None:
+    story = new()
+    request = asked(story)
+    run = story.claim(request)
+    story.say(AppDestroyed(app="shop"))
+    ended = story.say(StackRunEnded(**report(request, run), exit_code=0, lines=0))
+    assert names(ended) == ["StackRunEnded"]

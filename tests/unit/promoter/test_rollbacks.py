@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.promoter.story import A, B, C, Story, names, of, one, report
+from tests.unit.promoter.story import A, B, C, Story, claimed, names, of, one, report
 
 from ownstack_contracts.apps import LookRequested, ReleaseCreated
 from ownstack_contracts.jobs import (
+    JobGranted,
+    LeaseLapsed,
     Live,
     ReleaseTaskStarted,
     ReleaseTaskSucceeded,
@@ -24,6 +26,7 @@ from ownstack_contracts.rollouts import (
     ReleaseTaskRun,
     RollbackRequested,
     RolloutQueued,
+    StackRetryRequested,
 )
 from ownstack_promoter.domain import Moment, Refused, decide
 
@@ -144,3 +147,31 @@ def test_where_nothing_has_begun_it_starts_at_once() -> None:
     assert one(DeployCancelled, facts).rollout == "d1"
     assert "RolloutStarted" in names(facts)
     assert one(DeploySucceeded, story.finish(facts)).rollout == "b1"
+
+
+def test_what_an_earlier_attempt_has_run_stays_known_when_a_later_one_runs_nothing() -> None:
+    story = blog(A)
+    eu, us = of(StackDeployRequested, story.say(DeployRequested(app="blog", image=B)))
+    about = report(eu, story.claim(eu))
+    story.say(ReleaseTaskStarted(**about))
+    story.say(ReleaseTaskSucceeded(**about))
+    story.say(StackDeployFailed(**about, phase="restart", code="unhealthy", message="No."))
+    story.say(StackDeployFailed(**report(us, story.claim(us)), phase="look", code="odd", message="No."))
+    again = one(StackDeployRequested, story.say(StackRetryRequested(app="blog", stack="eu-1")))
+    about = report(again, story.claim(again))
+    story.say(ReleaseTaskStarted(**about))
+    story.say(
+        StackDeployFailed(**about, phase="release-task", code="unreachable", message="No.", release_task_began=False)
+    )
+    opened = one(DeployOpened, story.say(acknowledged(release=1)))
+    assert opened.release_tasks == (ReleaseTaskRun(release=2, stack="eu-1", succeeded=True),)
+
+
+def test_a_grant_after_a_lost_run_says_that_its_release_task_had_begun() -> None:
+    story = blog(A)
+    eu, _ = of(StackDeployRequested, story.say(DeployRequested(app="blog", image=B)))
+    run = story.claim(eu)
+    story.say(ReleaseTaskStarted(**report(eu, run)))
+    story.say(LeaseLapsed(**report(eu, run)))
+    grant = one(JobGranted, story.say(claimed(eu, "another")))
+    assert (grant.uncertain, grant.release_task_began, grant.release_task_done) == (True, True, False)

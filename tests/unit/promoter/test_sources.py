@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.promoter.story import A, B, Story, known_live, names, of, one, shop
+from tests.unit.promoter.story import A, B, Story, known_live, names, of, one, report, shop
 
 from ownstack_contracts.apps import AppStackRemoved, ReleaseCreated
-from ownstack_contracts.jobs import JobClosed, Live, StackDeployRequested, StackLookFailed, StackLookRequested
+from ownstack_contracts.jobs import (
+    JobClosed,
+    LeaseLapsed,
+    Live,
+    StackDeployRequested,
+    StackDeploySucceeded,
+    StackLookFailed,
+    StackLookRequested,
+    StackObserved,
+)
 from ownstack_contracts.pipelines import StageRemoved
 from ownstack_contracts.promotions import (
     PromotionBegun,
@@ -158,3 +167,49 @@ def test_while_it_looks_nothing_is_taken_from_under_it(command: StageRemoved | A
     story = shop("eu-1")
     begun(story)
     assert story.refused(command) == "promotion-open"
+
+
+def test_a_run_that_lost_its_lease_and_tells_after_all_ends_the_look() -> None:
+    story = shop("eu-1")
+    look = begun(story)
+    run = story.claim(look)
+    story.say(LeaseLapsed(**report(look, run)))
+    facts = story.say(StackObserved(**report(look, run), live=Live(image=B)))
+    assert one(PromotionFailed, facts).code == "source-drifted"
+    assert story.team.lookings == {}
+
+
+def test_one_whose_look_another_was_granted_leaves_it_to_that() -> None:
+    story = shop("eu-1")
+    look = begun(story)
+    late = story.claim(look)
+    story.say(LeaseLapsed(**report(look, late)))
+    run = story.claim(look)
+    newer = Live(image=B, generation=99, deployment="d9", team="acme")
+    assert names(story.say(StackObserved(**report(look, late), live=newer))) == []
+    assert look.job in story.team.jobs
+    facts = story.say(StackObserved(**report(look, run), live=known_live(story.team, "shop-staging", "staging-1")))
+    assert one(PromotionOpened, facts).image == A
+
+
+def test_a_report_of_another_kind_or_place_does_not_end_the_look() -> None:
+    story = shop("eu-1")
+    look = begun(story)
+    elsewhere = {"job": look.job, "run": "r99", "app": "shop", "stack": "eu-1"}
+    story.say(StackObserved(**elsewhere, live=Live(image=B, generation=99, team="acme")))
+    story.say(StackDeploySucceeded(**report(look, "r98"), live=Live(image=B, generation=99, team="acme")))
+    assert look.job in story.team.jobs
+    assert story.team.lookings["p1"].looks == {look.job}
+
+
+def test_what_it_says_fits_into_a_fact_however_long_the_names_of_images_are() -> None:
+    story = Story()
+    stacks = tuple(f"w-{number}" for number in range(8))
+    story.app("wide", *stacks)
+    story.app("wide-production", "w-9")
+    story.pipeline("wide", "wide-production")
+    story.deployed("wide", A)
+    looks = of(StackLookRequested, story.say(PromotionRequested(app="wide")))
+    for number, look in enumerate(looks):
+        facts = story.answer_look(look, Live(image=f"{'a' * 500}@sha256:{number:064x}"))
+    assert one(PromotionFailed, facts).code == "source-drifted"

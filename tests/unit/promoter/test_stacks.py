@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.promoter.story import Story, names, one
+from tests.unit.promoter.story import A, B, Story, names, one
 
 from ownstack_contracts.apps import AppCreated, AppSettingsChanged, AppStackAdded, LookRequested
-from ownstack_contracts.jobs import StackChecked, StackCheckRequested, StackLookRequested
+from ownstack_contracts.jobs import StackChecked, StackCheckRequested, StackDeployRequested, StackLookRequested
+from ownstack_contracts.rollouts import DeployRequested
 from ownstack_contracts.stacks import CheckRequested, StackAdded, StackChanged
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN6gQxBsl0T9Tz8pXh6oOq1hNf2nq7l0vVwJt3mYcK5d"
@@ -131,3 +132,42 @@ def test_an_app_is_looked_at_where_it_is_wanted() -> None:
     assert story.refused(LookRequested(app="shop", stack="ap-1")) == "stack-not-of-app"
     story.say(AppCreated(app="bare"))
     assert story.refused(LookRequested(app="bare")) == "app-without-stacks"
+
+
+def moved(story: Story) -> StackChanged:
+    """A program stack with an app on it, on which version A is live; and its move to another server."""
+    story.say(StackAdded(stack="eu-1", driver="program", address="/srv/one"))
+    story.app("shop", "eu-1")
+    story.deployed("shop", A)
+    return StackChanged(stack="eu-1", address="/srv/two", settings={"k": "v"})
+
+
+def test_a_stack_that_moves_is_looked_at_where_it_is_now() -> None:
+    story = Story()
+    look = one(StackLookRequested, story.say(moved(story)))
+    assert (look.address, look.settings) == ("/srv/two", {"k": "v"})
+    assert story.team.apps["shop"].live == {}
+    request = one(StackDeployRequested, story.say(DeployRequested(app="shop", image=A)))
+    assert request.address == "/srv/two"
+
+
+def test_a_stack_does_not_move_under_a_rollout() -> None:
+    story = Story()
+    change = moved(story)
+    story.say(DeployRequested(app="shop", image=B))
+    assert story.refused(change) == "rollout-active"
+
+
+def test_an_address_that_is_given_again_moves_nothing() -> None:
+    story = Story()
+    moved(story)
+    assert names(story.say(StackChanged(stack="eu-1", address="/srv/one", settings={"k": "v"}))) == ["StackChanged"]
+    assert story.team.apps["shop"].live["eu-1"].image == A
+
+
+def test_an_answer_about_another_stack_is_none() -> None:
+    story = Story()
+    story.say(dokku())
+    story.say(CheckRequested(stack="eu-1"), id="k1")
+    assert story.say(StackChecked(job="k1#check", stack="us-1", host_key=KEY)) == []
+    assert "k1#check" in story.team.checks

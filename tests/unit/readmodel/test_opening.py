@@ -13,9 +13,10 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import DBAPIError
 
 from ownstack_readmodel import ReadModel, open_readmodel
-from ownstack_readmodel.migrations.recreate import recreate
+from ownstack_readmodel.migrations.recreate import recreate, shape
+from ownstack_readmodel.migrations.versions import v0002_real_stacks
 from ownstack_readmodel.shadows import Shadows
-from ownstack_readmodel.tables import METADATA, REBUILT, TEAMS
+from ownstack_readmodel.tables import LOG_POSITIONS, METADATA, POSITIONS, REBUILT, TEAMS
 from ownstack_vault import open_vault
 
 
@@ -23,6 +24,28 @@ def test_the_migrations_make_the_tables_that_the_queries_read(readmodel: ReadMod
     with readmodel.reading() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": "readmodel_alembic_version"})
         assert compare_metadata(context, METADATA) == []
+
+
+def test_tables_that_change_shape_come_with_a_migration() -> None:
+    assert shape() == v0002_real_stacks.SHAPE, "add a migration that recreates the tables, with the new SHAPE"
+
+
+def test_a_database_of_an_older_release_gets_the_present_tables_and_keeps_its_logs(url: str) -> None:
+    first = open_readmodel(url)
+    with first.writing() as connection:
+        connection.exec_driver_sql("ALTER TABLE rm_app_stacks DROP COLUMN reference")
+        connection.exec_driver_sql("DROP TABLE rm_runs")
+        connection.exec_driver_sql("UPDATE readmodel_alembic_version SET version_num = 'v0001'")
+        connection.execute(POSITIONS.insert().values(topic="t", partition=0, next=7))
+        connection.execute(LOG_POSITIONS.insert().values(topic="l", partition=0, next=7))
+    first.close()
+    second = open_readmodel(url)
+    with second.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": "readmodel_alembic_version"})
+        assert compare_metadata(context, METADATA) == []
+        assert connection.execute(POSITIONS.select()).all() == []
+        assert len(connection.execute(LOG_POSITIONS.select()).all()) == 1
+    second.close()
 
 
 def test_opening_again_keeps_what_is_there(url: str) -> None:
