@@ -105,6 +105,8 @@ class Progress:
             return None
         if kind in ("LeaseLapsed", "LeaseReturned") and row.state in ENDED:
             return None
+        if data.get("unchanged"):
+            state = "unchanged"
         row.state, row.since, row.message = state, at, _message(kind, data)
         row.began = row.began or at
         return row

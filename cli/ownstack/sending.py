@@ -77,13 +77,15 @@ def _because(rollout: Json) -> str:
     return f": {rollout['message']}" if rollout.get("message") else ""
 
 
-def follow_looks(session: Session, view: Json, sentence: str) -> None:
-    """Say what an admitted command does, and watch the looks at what is live that it asked for."""
+def follow_looks(session: Session, view: Json, sentence: str) -> bool:
+    """Say what an admitted command does, and watch the looks at what is live that it asked for: whether all saw it."""
     jobs = [(f["stack"], f["job"]) for f in consequences(session, view, "StackLookRequested")]
     if not jobs:
         session.output.say(f"{sentence}: on no stack")
-        return
-    watch(session, of_jobs(sentence, jobs, LOOKING), view["sequence"], "ownstack history --follow")
+        return True
+    progress = of_jobs(sentence, jobs, LOOKING)
+    watch(session, progress, view["sequence"], "ownstack history --follow")
+    return all(row.state == "succeeded" for row in progress.rows.values())
 
 
 def follow_jobs(session: Session, how: How, view: Json, sentence: str, *, removing: bool = False) -> None:

@@ -75,7 +75,10 @@ class StackJob(Fact):
 
 
 class StackDeployRequested(StackJob):
-    """Deploy `release` (`image`) on `stack`; `release_task`: whether this stack runs the release task."""
+    """Deploy `release` (`image`) on `stack`; `release_task`: whether this stack runs the release task.
+
+    unless_live: the stack is known to hold this digest and config; deploy only if it turns out not to hold the digest.
+    """
 
     deployment: Identifier
     rollout: Identifier
@@ -84,6 +87,7 @@ class StackDeployRequested(StackJob):
     image: PinnedImage
     config_fingerprint: str
     release_task: bool
+    unless_live: bool = False
 
 
 class PostdeployRequested(StackJob):
@@ -190,10 +194,11 @@ class RestartStarted(RunReport):
 
 class StackDeploySucceeded(RunReport):
     """The new version serves. `postdeploy_done`: the stack has run the post-deploy script itself, as Dokku does at the
-    first deployment of an app."""
+    first deployment of an app. `unchanged`: it served already, as was known; nothing was done."""
 
     live: Live
     postdeploy_done: bool = False
+    unchanged: bool = False
 
 
 class StackDeployFailed(RunReport):

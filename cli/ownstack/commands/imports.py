@@ -11,7 +11,7 @@ from ownstack.answers import Json
 from ownstack.appview import show_stacks
 from ownstack.awaiting import Awaited, await_fact
 from ownstack.commands.params import App, Key, NoWait, OneStack
-from ownstack.exits import Failure
+from ownstack.exits import Exit, Failure, Silent
 from ownstack.paths import segment
 from ownstack.sending import How, follow_looks, send, tell
 from ownstack.session import Session, command
@@ -54,13 +54,15 @@ def _end_of(app: str, stack: str) -> Awaited:
 
 
 def look(session: Session, app: App, stack: OneStack = None, key: Key = None, no_wait: NoWait = False) -> None:
-    """Look at what is live of an app now: on all of its stacks, or on one."""
+    """Look at what is live of an app now: on all of its stacks, or on one. Fails if one could not be looked at."""
     how = How(key, not no_wait)
     view = send(session, how, "POST", f"/apps/{segment(app)}/looks", {"stack": stack} if stack else {})
     if no_wait:
         tell(session, how, view, "")
         return
-    follow_looks(session, view, f"{app}: looking at what is live")
+    seen = follow_looks(session, view, f"{app}: looking at what is live")
     found = session.client.get(f"/apps/{segment(app)}")
     show_stacks(session, found)
     session.output.document(found)
+    if not seen:
+        raise Silent(Exit.FAILED)

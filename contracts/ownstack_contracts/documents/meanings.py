@@ -130,6 +130,8 @@ _FIELDS = {
     "uncertain": "Whether an earlier run may have done something: wait for the stack-side lock and look first.",
     "waiting_deadline": "Within how many seconds of being asked a deployer has to begin.",
     "waiting_until": "When it has to have begun: ms since the epoch.",
+    "unchanged": "Whether the stack served it already, so that nothing was done.",
+    "unless_live": "Deploy only if the stack does not hold the digest, as it is known to.",
     "written": "How many of its facts were written.",
 }
 

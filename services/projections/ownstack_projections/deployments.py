@@ -72,12 +72,17 @@ def _latest(rows: Rows, team: str, app: str, stack: str, deployment: str) -> Non
 def stack_unchanged(rows: Rows, fact: StackDeployUnchanged, stamp: Stamp) -> None:
     deployment = rows.deployments.edit(stamp.team, fact.rollout, fact.stack)
     deployment.state, deployment.at = "unchanged", stamp.at
-    held = rows.app_stacks.find(stamp.team, fact.app, fact.stack)
-    if held is not None and held.status == "live":
-        rows.app_stacks.edit(stamp.team, fact.app, fact.stack).release = fact.release
+    _hold_as(rows, stamp.team, fact.app, fact.stack, fact.rollout)
     _expect(rows, stamp.team, fact.app, fact.rollout, fact.stack)
     _latest(rows, stamp.team, fact.app, fact.stack, fact.deployment)
     less(rows, stamp.team, fact.rollout, stacks=1)
+
+
+def _hold_as(rows: Rows, team: str, app: str, stack: str, rollout: str) -> None:
+    """What the stack holds is the same as the rollout's newer release."""
+    held, deployment = rows.app_stacks.find(team, app, stack), rows.deployments.find(team, rollout, stack)
+    if held is not None and held.status == "live" and deployment is not None:
+        rows.app_stacks.edit(team, app, stack).release = deployment.release
 
 
 def _expect(rows: Rows, team: str, app: str, rollout: str, stack: str) -> None:
@@ -158,11 +163,13 @@ def release_task_succeeded(rows: Rows, fact: ReleaseTaskSucceeded, stamp: Stamp)
 
 @projects(StackDeploySucceeded)
 def stack_deploy_succeeded(rows: Rows, fact: StackDeploySucceeded, stamp: Stamp) -> None:
-    attempt = _end(rows, fact.job, fact.stack, stamp, "succeeded")
+    attempt = _end(rows, fact.job, fact.stack, stamp, "unchanged" if fact.unchanged else "succeeded")
     phases.succeeded(attempt.phases, stamp.at)
     if fact.postdeploy_done:
         phases.was(attempt.phases, "post-deploy", stamp.at)
     see(rows, stamp, fact.app, fact.stack, fact.live, attempt.asked)
+    if fact.unchanged:
+        _hold_as(rows, stamp.team, fact.app, fact.stack, attempt.rollout)
     _expect(rows, stamp.team, fact.app, attempt.rollout, fact.stack)
 
 

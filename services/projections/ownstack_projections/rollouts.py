@@ -66,7 +66,12 @@ def promotion_begun(rows: Rows, fact: PromotionBegun, stamp: Stamp) -> None:
 
 @projects(PromotionOpened)
 def promotion_opened(rows: Rows, fact: PromotionOpened, stamp: Stamp) -> None:
-    """One that has looked is there already."""
+    """One that has looked is there already. What is promoted is what the source is meant to run from now on."""
+    for key in rows.app_stacks.keys_where(team=stamp.team, app=fact.source):
+        held = rows.app_stacks.find(*key)
+        if held is not None and held.digest == digest_of(fact.image):
+            held = rows.app_stacks.edit(*key)
+            held.released, held.released_digest = fact.source_release, held.digest
     if rows.rollouts.find(stamp.team, fact.promotion) is None:
         _open(rows, stamp, fact, fact.image, **_of_promotion(fact))
         return

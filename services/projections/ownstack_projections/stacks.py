@@ -19,6 +19,7 @@ def stack_added(rows: Rows, fact: StackAdded, stamp: Stamp) -> None:
 @projects(StackChanged)
 def stack_changed(rows: Rows, fact: StackChanged, stamp: Stamp) -> None:
     stack = rows.stacks.edit(stamp.team, fact.stack)
+    stack.checked = None  # it told of what the stack was
     if fact.address not in (None, stack.address):
         stack.address = fact.address
         for _, app, name in rows.app_stacks.keys_where(team=stamp.team, stack=fact.stack):

@@ -29,6 +29,7 @@ from ownstack_promoter.endings import rest_if_done
 from ownstack_promoter.looks import (
     forget,
     generation_of,
+    hold_as,
     holding_of,
     is_news,
     late_sight,
@@ -143,6 +144,11 @@ def stack_deploy_succeeds(team: Team, report: StackDeploySucceeded, moment: Mome
     yield report
     rollout = rollout_of(team, job)
     change = _seen(team, report, report.live, job)
+    if report.unchanged:
+        change.ended[report.stack] = Ended("unchanged")
+        if not pending(rollout):
+            yield from conclude(team, rollout, change, moment)
+        return
     change.ended[report.stack] = Ended("succeeded")
     change.postdeploy_done = report.postdeploy_done
     if rollout.postdeploy == "each-stack" and not report.postdeploy_done:
@@ -171,6 +177,10 @@ def stack_deploy_succeeded(team: Team, fact: StackDeploySucceeded) -> None:
     see(team, fact.app, fact.stack, fact.live, job.asked_at)
     team.timers.cancel(f"look:{fact.app}@{fact.stack}")
     rollout = rollout_of(team, job)
+    if fact.unchanged:
+        hold_as(team.apps[fact.app], fact.stack, rollout.release)
+        end_deployment(team, fact.job, Ended("unchanged"))
+        return
     rollout.release_task_done = True
     rollout.first_live = rollout.first_live or fact.stack
     if fact.postdeploy_done:

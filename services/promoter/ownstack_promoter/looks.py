@@ -174,6 +174,14 @@ def see(team: Team, app_name: str, stack: str, live: Live | None, asked_at: int 
         note_live(app, stack)
 
 
+def hold_as(app: App, stack: str, release: int | None) -> None:
+    """Fold: what the stack holds is the same as this newer release."""
+    holding = app.live.get(stack)
+    if holding is not None and release is not None:
+        app.live[stack] = holding._replace(release=release)
+        app.was_live.add(release)
+
+
 def note_live(app: App, stack: str) -> None:
     """Fold: the release that the stack holds has been live."""
     holding = app.live.get(stack)
@@ -215,6 +223,12 @@ def look_has_failed(team: Team, fact: StackLookFailed) -> None:
 @evolves(ReleaseCreated)
 def release_created(team: Team, fact: ReleaseCreated) -> None:
     app = team.apps[fact.app]
-    app.releases[fact.release] = Release(fact.image, fact.config_fingerprint)
-    if fact.origin == "found":
-        app.was_live.add(fact.release)
+    rollout = team.rollouts.get(fact.rollout) if fact.rollout is not None else None
+    back_to = rollout.rolled_back_to if rollout is not None else None
+    release = app.releases[fact.release] = Release(fact.image, fact.config_fingerprint, back_to)
+    if fact.origin != "found":
+        return
+    app.was_live.add(fact.release)
+    for stack, holding in app.live.items():  # whoever deployed it may have run its release task
+        if holding.content == release.content:
+            app.release_tasks.setdefault(fact.release, {})[stack] = False

@@ -40,6 +40,8 @@ class Release(NamedTuple):
 
     image: str
     config_fingerprint: str
+    rolled_back_to: int | None = None
+    """Of a roll back: the release whose image it is."""
 
     @property
     def content(self) -> tuple[str, str]:

@@ -22,7 +22,7 @@ from ownstack_promoter.model import App, Looking, Rollout
 from ownstack_promoter.refused import Refused
 from ownstack_promoter.rollouts import admit, conclude, refuse_taken, stacks_of
 from ownstack_promoter.sources import look_at_source
-from ownstack_promoter.team import Team, listed
+from ownstack_promoter.team import Team
 
 
 @decides(PromotionRequested)
@@ -107,39 +107,18 @@ def refuse_unknown_release(app: App, release: int) -> None:
 
 
 def _release_to_promote(team: Team, source: App) -> int | None:
-    """What is known to be live on the source, before it is looked at; None: what runs there has no digest."""
+    """What is known to be live on the source, before it is looked at; None: nothing, or nothing on all its stacks."""
     if source.active is not None:
         raise Refused(
             "rollout-active",
             f"{source.name} is being deployed itself: {source.active}.",
             hint="wait for its end, or name a release with --release",
         )
-    current = team.current_release(source)
-    if current is None and not any(holding.image is None for holding in source.live.values()):
-        raise _nothing_current(source)
-    return current
-
-
-def _nothing_current(source: App) -> Refused:
-    if not source.live:
-        return Refused(
-            "nothing-to-promote",
-            f"Nothing is known to be live on {source.name}.",
-            hint=f"ownstack deploy {source.name} --image repo@sha256:…",
+    if not source.stacks:
+        raise Refused(
+            "app-without-stacks", f"{source.name} is on no stack.", hint=f"ownstack app add-stack {source.name} STACK"
         )
-    held = (f"{_held(source, stack)} on {stack}" for stack in source.stacks)
-    return Refused(
-        "release-mixed",
-        f"{source.name} has no release that is live on all its stacks: {listed(held)}.",
-        hint=f"ownstack retry {source.name} --stack STACK, or name a release with --release",
-    )
-
-
-def _held(source: App, stack: str) -> str:
-    holding = source.live.get(stack)
-    if holding is None:
-        return "nothing"
-    return f"v{holding.release}" if holding.release is not None else "an unknown image"
+    return team.current_release(source)
 
 
 def rollout_of_promotion(fact: PromotionOpened) -> Rollout:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ownstack_contracts.message import Message
 from ownstack_contracts.rollouts import DeployOpened, ReleaseTaskRun, RollbackRequested
@@ -14,7 +14,7 @@ from ownstack_promoter.postdeploys import next_postdeploy
 from ownstack_promoter.promotions import cancel_what_has_not_begun, refuse_unknown_release
 from ownstack_promoter.refused import Refused
 from ownstack_promoter.rollouts import queued, refuse_taken, rollout_of_deploy, stacks_of, start
-from ownstack_promoter.team import Team, listed
+from ownstack_promoter.team import Team, listed, newest
 
 MOST_NAMED = 1_000
 """So many release tasks are recorded with a roll back, the latest ones."""
@@ -25,10 +25,10 @@ def roll_back(team: Team, command: RollbackRequested, moment: Moment) -> Iterato
     app = team.app(command.app)
     refuse_taken(team, moment.id)
     stacks = stacks_of(team, app, command.stacks)
-    target = _target(app, command.release)
-    crossed = release_tasks_since(app, target)
+    target = _target(team, app, stacks, command.release)
+    crossed = release_tasks_since(team, app, target)
     if crossed and not command.acknowledge_migrations:
-        raise _unacknowledged(app, target, crossed)
+        raise _unacknowledged(app, target, command.stacks or (), crossed)
     yield command
     opened = DeployOpened(
         rollout=moment.id,
@@ -50,17 +50,17 @@ def roll_back(team: Team, command: RollbackRequested, moment: Moment) -> Iterato
         yield from start(team, rollout, app, moment)
 
 
-def _target(app: App, named: int | None) -> int:
-    """The release that is named, or the one that was live before the newest that is."""
+def _target(team: Team, app: App, stacks: Sequence[str], named: int | None) -> int:
+    """The release that is named, or the one that was live before the newest that is, or is about to be."""
     if named is not None:
         refuse_unknown_release(app, named)
         return named
-    live = {number for stack in app.stacks if (number := _number_on(app, stack)) is not None}
-    newest_live = max(live, default=None)
-    if newest_live is not None:
-        content = app.releases[newest_live].content
+    present = _present(team, app, stacks)
+    if present is not None:
+        content, position = app.releases[present].content, _position(app, present)
         for number in sorted(app.was_live, reverse=True):
-            if number < newest_live and app.releases[number].content != content:
+            release = app.releases[number]
+            if number < position and release.rolled_back_to is None and release.content != content:
                 return number
     raise Refused(
         "nothing-to-roll-back-to",
@@ -69,35 +69,56 @@ def _target(app: App, named: int | None) -> int:
     )
 
 
+def _present(team: Team, app: App, stacks: Sequence[str]) -> int | None:
+    """What is to be undone: the release that is being deployed, or the newest that is live on these stacks."""
+    live = {number for stack in stacks if (number := _number_on(app, stack)) is not None}
+    active = team.rollouts[app.active] if app.active is not None else None
+    if active is not None and active.open and active.release is not None:
+        live.add(active.release)
+    return max(live, default=None)
+
+
+def _position(app: App, number: int) -> int:
+    """A roll back is where the release stands that it went back to: the next one goes further back."""
+    while (earlier := app.releases[number].rolled_back_to) is not None:
+        number = earlier
+    return number
+
+
 def _number_on(app: App, stack: str) -> int | None:
     holding = app.live.get(stack)
     if holding is None or holding.content is None:
         return None
-    if holding.release is not None:
-        return holding.release
-    return next((n for n in sorted(app.releases, reverse=True) if app.releases[n].content == holding.content), None)
+    return holding.release if holding.release is not None else newest(app.releases, holding.content)
 
 
-def release_tasks_since(app: App, target: int) -> list[ReleaseTaskRun]:
-    """The release tasks that have run, or may have, of releases after `target` with another image."""
+def release_tasks_since(team: Team, app: App, target: int) -> list[ReleaseTaskRun]:
+    """The release tasks that have run, or may have, or may yet, of releases after `target` with another image."""
     content = app.releases[target].content
+    known = {number: dict(stacks) for number, stacks in app.release_tasks.items()}
+    active = team.rollouts[app.active] if app.active is not None else None
+    if active is not None and active.release is not None:
+        for deployment in active.deployments.values():
+            if deployment.state == "granted":  # it goes on, whatever is rolled back meanwhile
+                known.setdefault(active.release, {}).setdefault(deployment.stack, False)
     return [
         ReleaseTaskRun(release=number, stack=stack, succeeded=succeeded)
-        for number, stacks in sorted(app.release_tasks.items())
+        for number, stacks in sorted(known.items())
         if number > target and app.releases[number].content != content
         for stack, succeeded in stacks.items()
     ]
 
 
-def _unacknowledged(app: App, target: int, crossed: list[ReleaseTaskRun]) -> Refused:
+def _unacknowledged(app: App, target: int, stacks: Sequence[str], crossed: list[ReleaseTaskRun]) -> Refused:
     named = listed(
         f"v{t.release} on {t.stack}{'' if t.succeeded else ' (not known to have ended well)'}" for t in crossed
     )
+    on = "".join(f" --stack {stack}" for stack in stacks)
     return Refused(
         "migrations-not-acknowledged",
-        f"Release tasks have run since v{target} of {app.name}, and a roll back does not undo what they did to a "
-        f"database: {named}.",
-        hint=f"ownstack rollback {app.name} --to v{target} --acknowledge-migrations",
+        f"Release tasks have run since v{target} of {app.name}, or may have, and a roll back does not undo what they "
+        f"did to a database: {named}.",
+        hint=f"ownstack rollback {app.name} --to v{target}{on} --acknowledge-migrations",
     )
 
 

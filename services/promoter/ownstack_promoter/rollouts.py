@@ -12,11 +12,15 @@ from ownstack_contracts.rollouts import DeployOpened, DeployRequested, RolloutQu
 from ownstack_promoter.change import Change, Ended
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.endings import end_of, superseded
+from ownstack_promoter.looks import hold_as
 from ownstack_promoter.model import App, Deployment, Rollout
 from ownstack_promoter.places import deadlines, open_job, whereabouts
 from ownstack_promoter.postdeploys import next_postdeploy
 from ownstack_promoter.refused import Refused
 from ownstack_promoter.team import Team
+
+MAY_DRIFT = ("dokku", "program")
+"""Drivers of stacks that people may change past us: what one is known to hold is looked at before it counts."""
 
 
 @decides(DeployRequested)
@@ -148,17 +152,21 @@ def _ask_stacks(
     team: Team, rollout: Rollout, app: App, change: Change, moment: Moment, release: int
 ) -> Iterator[Message]:
     changing = _changing(team, rollout, app, change)
+    believed = [s for s in rollout.stacks if s not in changing and team.stacks[s].driver in MAY_DRIFT]
     for stack in rollout.stacks:
-        if stack not in changing:
+        if stack not in changing and stack not in believed:
             yield StackDeployUnchanged(
                 deployment=f"{rollout.id}.{stack}", rollout=rollout.id, app=app.name, stack=stack, release=release
             )
     one_first = app.settings.release_task == "first-stack"
+    for stack in believed:
+        request = ask(team, rollout, stack, change, moment, release=release, release_task=not one_first)
+        yield request.model_copy(update={"unless_live": True})
     for number, stack in enumerate(changing):
         if one_first and number > 0:
             break
         yield ask(team, rollout, stack, change, moment, release=release, release_task=True)
-    if not changing:
+    if not changing and not believed:
         unchanged = Change(ended={s: Ended("unchanged") for s in rollout.stacks})
         yield end_of(rollout, unchanged, release)
 
@@ -217,10 +225,7 @@ def stack_unchanged(team: Team, fact: StackDeployUnchanged) -> None:
     rollout.deployments[fact.stack].state = "unchanged"
     rollout.open.discard(fact.stack)
     rollout.unasked.discard(fact.stack)
-    app = team.apps[fact.app]
-    if (holding := app.live.get(fact.stack)) is not None:
-        app.live[fact.stack] = holding._replace(release=fact.release)
-        app.was_live.add(fact.release)
+    hold_as(team.apps[fact.app], fact.stack, fact.release)
 
 
 @evolves(StackDeployRequested)
@@ -251,6 +256,7 @@ def start_next(team: Team, app: App, change: Change, moment: Moment) -> Iterator
     """The queue goes on: one after another, until one has something to do."""
     for number, name in enumerate(app.queue):
         waiting = team.rollouts[name]
-        yield from _start(team, waiting, app, change, moment, app.next_release + number)
-        if _changing(team, waiting, app, change):
+        started = list(_start(team, waiting, app, change, moment, app.next_release + number))
+        yield from started
+        if any(isinstance(fact, StackDeployRequested) for fact in started):
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ownstack_contracts.jobs import StackLookRequested
 from ownstack_contracts.message import Message
@@ -10,7 +10,7 @@ from ownstack_contracts.promotions import PromotionBegun, PromotionFailed
 from ownstack_promoter.dispatch import Moment, evolves
 from ownstack_promoter.looks import look, next_look
 from ownstack_promoter.model import App, Holding, Looking
-from ownstack_promoter.team import Team, listed
+from ownstack_promoter.team import Team, listed, newest
 
 MOST_MESSAGE = 2_000
 """Characters, as the contracts have it: names of images may be long, and stacks many."""
@@ -58,8 +58,9 @@ def not_seen(looking: Looking, stack: str, why: str) -> Message:
     return failed(
         looking,
         "source-not-seen",
-        f"What runs of {looking.source} on {stack} could not be looked at: {why[:1_000]} Try again, or promote a "
-        f"release that you know without a look: ownstack app pipeline promote {looking.source} --release vN",
+        f"What runs of {looking.source} on {stack} could not be looked at, so nothing is promoted. A release that you "
+        f"name is promoted without a look: ownstack app pipeline promote {looking.source} --release vN. "
+        f"Why: {why[:1_000]}",
     )
 
 
@@ -76,10 +77,23 @@ def objection(looking: Looking, source: App, held: dict[str, Holding | None]) ->
         return _drift(looking, source, looking.expected, held)
     contents = {holding.content if holding else None for holding in held.values()}
     if contents == {None}:
-        return failed(looking, "nothing-to-promote", f"Nothing of {source.name} is live.")
+        deploy = f"ownstack deploy {source.name} --image repo@sha256:…"
+        return failed(looking, "nothing-to-promote", f"Nothing of {source.name} is live. Deploy to it first: {deploy}")
     if len(contents) > 1:
-        return failed(looking, "release-mixed", f"{source.name} has no image that is live on all its stacks.")
+        return failed(looking, "release-mixed", _mixed(source, held))
     return None
+
+
+def _mixed(source: App, held: dict[str, Holding | None]) -> str:
+    return (
+        f"{source.name} has no image that is live on all its stacks: {_seen(source, held)}. Deploy one to all of them "
+        f"(ownstack deploy {source.name} --image …), or promote a release by name: ownstack app pipeline promote "
+        f"{source.name} --release vN"
+    )
+
+
+def _seen(source: App, held: Mapping[str, Holding | None]) -> str:
+    return listed(f"{_named(source, holding)} on {stack}" for stack, holding in held.items())
 
 
 def _without_digest(app: str, stack: str, holding: Holding) -> str:
@@ -97,20 +111,30 @@ def _drift(looking: Looking, source: App, expected: int, held: dict[str, Holding
     other = {stack: h for stack, h in held.items() if h is None or h.content != release.content}
     if not other:
         return None
-    seen = listed(f"{_named(holding)} on {stack}" for stack, holding in other.items())
+    seen = _seen(source, other)
     ours = all(h is not None and h.release is not None and h.release > expected for h in other.values())
     if ours:
         return failed(looking, "source-changed", f"{source.name} has been deployed meanwhile: {seen}. Promote again.")
     return failed(
         looking,
         "source-drifted",
-        f"{source.name} is not what was released on it last, v{expected}: {seen}. Somebody has deployed past us. If "
-        f"that is what you want to promote, promote again; else put it right first: ownstack deploy {source.name} "
-        f"--image {release.image} --redeploy",
+        f"{source.name} is not what was released on it last, v{expected}: {seen}. Somebody has deployed past us. "
+        f"{_if_meant(held)}put it right first: ownstack deploy {source.name} --image {release.image} --redeploy",
     )
 
 
-def _named(holding: Holding | None) -> str:
+def _if_meant(held: Mapping[str, Holding | None]) -> str:
+    contents = {holding.content if holding else None for holding in held.values()}
+    if len(contents) == 1 and None not in contents:
+        return "If that is what you want to promote, promote again; else "
+    return "To promote anything, "
+
+
+def _named(source: App, holding: Holding | None) -> str:
+    """The release that it is, or will be found to be, if it is none of ours."""
     if holding is None:
         return "nothing"
-    return f"v{holding.release}" if holding.release is not None else str(holding.image)[-200:]
+    number = holding.release
+    if number is None and holding.content is not None:
+        number = newest(source.releases, holding.content)
+    return f"v{number}" if number is not None else str(holding.image or holding.reference)[-200:]

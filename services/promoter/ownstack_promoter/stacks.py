@@ -21,8 +21,18 @@ def add_stack(team: Team, command: StackAdded, _: Moment) -> Iterator[Message]:
     if command.stack in team.stacks:
         raise Refused("stack-exists", f"There is a stack {command.stack} already.", hint="choose another name")
     _refuse_address(command.driver, command.address)
+    _refuse_second(team, command.driver, command.address)
     _refuse_settings(command.driver, command.settings)
     yield command
+
+
+def _refuse_second(team: Team, driver: str, address: str) -> None:
+    """On one server an app of a name is there once: two stacks would deploy over each other."""
+    for other in team.stacks.values():
+        if driver == other.driver == "dokku" and address == other.address:
+            raise Refused(
+                "address-taken", f"{other.name} is the stack at {address}.", hint=f"ownstack stack info {other.name}"
+            )
 
 
 @decides(StackChanged)
@@ -34,6 +44,8 @@ def change_stack(team: Team, command: StackChanged, moment: Moment) -> Iterator[
         )
     if command.address is not None:
         _refuse_address(stack.driver, command.address)
+    if command.address not in (None, stack.address):
+        _refuse_second(team, stack.driver, str(command.address))
     _refuse_settings(stack.driver, command.settings)
     if command.address in (None, stack.address):
         yield command
@@ -97,7 +109,12 @@ def _refuse_no_ssh(address: str) -> None:
 
 
 def _refuse_settings(driver: str, settings: Mapping[str, str]) -> None:
-    key = settings.get("host_key") if driver == "dokku" else None
+    if driver != "dokku":
+        return
+    for name in settings:
+        if name != "host_key":
+            raise Refused("setting-unknown", f"A Dokku stack has no setting {name}.", hint="host_key is the only one")
+    key = settings.get("host_key")
     if key and not is_host_key(key):
         raise Refused(
             "host-key-invalid",

@@ -25,12 +25,12 @@ async def test_a_command_is_admitted_with_the_rollout_that_it_opened(house: Hous
 
 
 async def test_a_rejected_command_says_why_and_what_to_do(house: House, chronicle: Chronicle) -> None:
-    chronicle.say(PromotionRequested(app="shop-staging"), id="early")
+    chronicle.say(PromotionRequested(app="shop"), id="early")
     await house.take(chronicle.records)
     command = await command_of(house, "early")
-    assert (command.type, command.status, command.code) == ("PromotionRequested", "rejected", "nothing-to-promote")
-    assert command.message == "Nothing is known to be live on shop-staging."
-    assert command.hint == "ownstack deploy shop-staging --image repo@sha256:…"
+    assert (command.type, command.status, command.code) == ("PromotionRequested", "rejected", "last-stage")
+    assert command.message == "shop is the last stage of its pipeline: there is nowhere to promote to."
+    assert command.hint == "ownstack app pipeline info shop"
     assert command.rollout is None
 
 

@@ -144,16 +144,19 @@ async def test_commands_of_another_team_or_another_creation_of_the_app_are_not_l
     assert await house.readmodel.run("beta", "x") is None
 
 
-@pytest.mark.parametrize("begun", [False, True])
-async def test_a_command_whose_app_is_gone_comes_to_an_end(house: House, chronicle: Chronicle, begun: bool) -> None:
+@pytest.mark.parametrize(("begun", "status"), [(False, "failed"), (True, "expired")])
+async def test_a_command_whose_app_is_gone_comes_to_an_end(
+    house: House, chronicle: Chronicle, begun: bool, status: str
+) -> None:
     chronicle.play(chronicle.say(AppCreated(app="pr-1", stacks=("eu-1",))))
     request = run_in(chronicle.say(RunRequested(app="pr-1", stack="eu-1", command=COMMAND), id="x"))
     if begun:
         chronicle.claim(request)
     chronicle.say(AppDestroyed(app="pr-1"))
+    gone = chronicle.now
     chronicle.wait(4_000)
     view = await run_of(house, chronicle)
-    assert (view.status, view.ended_at) == ("expired", chronicle.now)
+    assert (view.status, view.ended_at) == (status, chronicle.now if begun else gone)
 
 
 @pytest.mark.parametrize(("begun", "status"), [(False, "failed"), (True, "unknown")])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.promoter.story import A, B, C, Story, names, of, one, report, shop
+from tests.unit.promoter.story import A, B, C, Story, known_live, names, of, one, report, shop
 
 from ownstack_contracts.apps import AppSettingsChanged
 from ownstack_contracts.jobs import (
@@ -15,6 +15,7 @@ from ownstack_contracts.jobs import (
     StackDeployCancelled,
     StackDeployRequested,
     StackDeploySkipped,
+    StackDeploySucceeded,
     StackDeployUnchanged,
 )
 from ownstack_contracts.promotions import (
@@ -235,17 +236,18 @@ def test_promoting_is_refused_with_a_reason() -> None:
     assert story.refused(PromotionRequested(app="alone")) == "not-in-pipeline"
 
 
-def test_promoting_is_refused_while_nothing_is_live_or_the_source_is_being_deployed() -> None:
+def test_nothing_is_promoted_while_nothing_is_live_or_the_source_is_being_deployed_or_is_mixed() -> None:
     story = Story()
     story.app("shop-staging", "s-1", "s-2")
     story.app("shop", "eu-1")
     story.pipeline("shop-staging", "shop")
-    assert story.refused(PromotionRequested(app="shop-staging")) == "nothing-to-promote"
+    assert one(PromotionFailed, story.promote("shop-staging")).code == "nothing-to-promote"
     first, second = of(StackDeployRequested, story.say(DeployRequested(app="shop-staging", image=A)))
     story.succeed(first)
     assert story.refused(PromotionRequested(app="shop-staging")) == "rollout-active"
     story.finish(story.fail(second))
-    assert story.refused(PromotionRequested(app="shop-staging")) == "release-mixed"
+    mixed = one(PromotionFailed, story.promote("shop-staging"))
+    assert (mixed.code, "v1 on s-1, nothing on s-2" in str(mixed.message)) == ("release-mixed", True)
     assert of(StackDeployRequested, story.promote("shop-staging", release=1))
 
 
@@ -263,3 +265,40 @@ def test_a_deployment_that_fails_everywhere_ends_as_failed() -> None:
     story = shop("eu-1")
     (request,) = of(StackDeployRequested, story.say(DeployRequested(app="shop", image=B), id="d1"))
     assert one(DeployFailed, story.fail(request)).rollout == "d1"
+
+
+def test_what_others_may_have_changed_is_looked_at_before_it_counts_as_unchanged() -> None:
+    story = shop("eu-1", "us-1")
+    story.finish(story.promote("shop-staging"))
+    story.team.stacks["eu-1"].driver = story.team.stacks["us-1"].driver = "dokku"
+    eu, us = of(StackDeployRequested, story.promote("shop-staging", id="p2"))
+    assert (eu.unless_live, us.unless_live, eu.image) == (True, True, A)
+    held = known_live(story.team, "shop", "eu-1")
+    assert held is not None
+    story.say(StackDeploySucceeded(**report(eu, story.claim(eu)), live=held, unchanged=True))
+    story.finish(story.succeed(us))  # it had been changed, and is deployed
+    end = of(PromotionSucceeded, story.history)[-1]
+    assert [(r.stack, r.outcome) for r in end.results] == [("eu-1", "unchanged"), ("us-1", "succeeded")]
+    assert of(PostdeployRequested, story.history)[-1].stack == "us-1"
+    assert story.team.current_release(story.team.apps["shop"]) == end.release
+
+
+def test_where_all_turn_out_unchanged_no_script_runs() -> None:
+    story = shop("eu-1")
+    story.finish(story.promote("shop-staging"))
+    story.team.stacks["eu-1"].driver = "program"
+    (eu,) = of(StackDeployRequested, story.promote("shop-staging", id="p2"))
+    held = known_live(story.team, "shop", "eu-1")
+    assert held is not None
+    facts = story.say(StackDeploySucceeded(**report(eu, story.claim(eu)), live=held, unchanged=True))
+    assert one(PromotionSucceeded, facts).results[0].outcome == "unchanged"
+    assert of(PostdeployRequested, facts) == []
+
+
+def test_with_first_stack_what_is_believed_to_hold_it_waits_for_nobody() -> None:
+    story = shop("eu-1", "us-1", "ap-1")
+    story.say(AppSettingsChanged(app="shop", release_task="first-stack"))
+    story.finish(story.say(DeployRequested(app="shop", image=A, stacks=("us-1",))))
+    story.team.stacks["us-1"].driver = "program"
+    asked = of(StackDeployRequested, story.promote("shop-staging", id="p2"))
+    assert [(r.stack, r.unless_live, r.release_task) for r in asked] == [("us-1", True, False), ("eu-1", False, True)]

@@ -175,3 +175,37 @@ def test_a_grant_after_a_lost_run_says_that_its_release_task_had_begun() -> None
     story.say(LeaseLapsed(**report(eu, run)))
     grant = one(JobGranted, story.say(claimed(eu, "another")))
     assert (grant.uncertain, grant.release_task_began, grant.release_task_done) == (True, True, False)
+
+
+def test_a_second_one_goes_further_back_and_not_to_what_the_first_has_left() -> None:
+    story = blog(A, B, C)
+    story.finish(story.say(acknowledged(), id="b1"))
+    assert one(DeployOpened, story.finish(story.say(acknowledged(), id="b2"))).rolled_back_to == 1
+    assert story.refused(acknowledged()) == "nothing-to-roll-back-to"
+
+
+def test_what_is_being_deployed_is_undone_and_its_tasks_may_yet_run() -> None:
+    story = blog(A, B)
+    eu, us = of(StackDeployRequested, story.say(DeployRequested(app="blog", image=C), id="d1"))
+    story.claim(eu)
+    story.claim(us)
+    assert story.refused(RollbackRequested(app="blog")) == "migrations-not-acknowledged"
+    opened = one(DeployOpened, story.say(acknowledged()))
+    assert (opened.rolled_back_to, [t.stack for t in opened.release_tasks]) == (2, ["eu-1", "us-1"])
+
+
+def test_what_somebody_deployed_past_us_may_have_run_a_release_task_too() -> None:
+    story = blog(A)
+    looks = of(StackLookRequested, story.say(LookRequested(app="blog")))
+    for look in looks:
+        story.answer_look(look, Live(image=B))
+    assert story.refused(RollbackRequested(app="blog")) == "migrations-not-acknowledged"
+    opened = one(DeployOpened, story.say(acknowledged()))
+    assert opened.release_tasks == (ReleaseTaskRun(release=2, stack="eu-1", succeeded=False),)
+
+
+def test_what_it_says_to_do_is_about_the_stacks_that_were_meant() -> None:
+    story = blog(A, B)
+    with pytest.raises(Refused) as refused:
+        decide(story.team, RollbackRequested(app="blog", stacks=("us-1",)), Moment(story.now, "b1", "token:ann"))
+    assert str(refused.value.hint) == "ownstack rollback blog --to v1 --stack us-1 --acknowledge-migrations"

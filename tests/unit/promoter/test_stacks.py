@@ -72,9 +72,11 @@ def test_what_is_no_host_key_is_refused(key: str) -> None:
 
 def test_what_is_given_of_a_stack_changes_and_what_is_empty_goes() -> None:
     story = Story()
-    story.say(dokku(host_key=PRINT, note="x"))
-    story.say(StackChanged(stack="eu-1", settings={"host_key": KEY, "note": ""}))
-    assert story.team.stacks["eu-1"].settings == {"host_key": KEY}
+    story.say(StackAdded(stack="us-1", driver="program", address="/srv/x", settings={"home": "/a", "note": "x"}))
+    story.say(StackChanged(stack="us-1", settings={"home": "/b", "note": ""}))
+    assert story.team.stacks["us-1"].settings == {"home": "/b"}
+    story.say(dokku(host_key=PRINT))
+    story.say(StackChanged(stack="eu-1", settings={"host_key": KEY}))
     story.say(StackChanged(stack="eu-1", address="dokku@eu-1.example.com:22"))
     assert story.team.stacks["eu-1"].address == "dokku@eu-1.example.com:22"
     assert story.team.stacks["eu-1"].settings == {"host_key": KEY}
@@ -171,3 +173,16 @@ def test_an_answer_about_another_stack_is_none() -> None:
     story.say(CheckRequested(stack="eu-1"), id="k1")
     assert story.say(StackChecked(job="k1#check", stack="us-1", host_key=KEY)) == []
     assert "k1#check" in story.team.checks
+
+
+def test_a_dokku_server_is_one_stack() -> None:
+    story = Story()
+    story.say(dokku())
+    second = StackAdded(stack="us-1", driver="dokku", address="dokku@203.0.113.7:22")
+    assert story.refused(second) == "address-taken"
+    story.say(StackAdded(stack="us-1", driver="dokku", address="dokku@203.0.113.8:22"))
+    assert story.refused(StackChanged(stack="us-1", address="dokku@203.0.113.7:22")) == "address-taken"
+
+
+def test_a_setting_that_a_driver_does_not_know_is_refused() -> None:
+    assert Story().refused(dokku(hostkey=KEY)) == "setting-unknown"
