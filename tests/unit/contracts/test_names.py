@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import re
 from typing import Any, get_args
 
@@ -14,6 +16,7 @@ from tests.unit.contracts.strategies import effort
 from ownstack_contracts import names
 from ownstack_contracts.envelope import Instant, Sha256
 from ownstack_contracts.names import Image, digest_of, parse_image
+from ownstack_contracts.ssh import parse_ssh
 from ownstack_contracts.stacks import SettingKey
 
 SHA256 = f"sha256:{'0a' * 32}"
@@ -246,3 +249,71 @@ def test_python_and_the_validator_mean_the_same_by_a_pattern() -> None:
         assert get_args(kind)[1].pattern == pattern
         for text in ("a", "a\n", "\u0661", "a" * 63, "a" * 65, "A.b", ""):
             assert (re.fullmatch(pattern, text) is not None) == accepts(kind, text)
+
+
+PIECES = (
+    *(
+        "'",
+        '"',
+        "`",
+        "$(id)",
+        "${IFS}",
+        ";rm -rf /",
+        "&&",
+        "|",
+        "\\",
+        "\n",
+        "\0",
+        " ",
+        "\t",
+        "*",
+        "?",
+        "[a]",
+        "{a,b}",
+        "~",
+    ),
+    *(
+        "-n",
+        "--force",
+        "-oProxyCommand=x",
+        "#",
+        "!",
+        "<",
+        ">",
+        "%s",
+        "é",
+        "\u202e",
+        "../",
+        "@",
+        ":",
+        "/",
+        "a",
+        "shop",
+        "0",
+    ),
+)
+PLAIN = re.compile(r"[A-Za-z0-9._:/@\[\]-]+")
+"""What no shell makes anything of in quotes, nor any program an option."""
+
+
+def hostile(count: int) -> list[str]:
+    """Names that somebody would give who means harm; always the same ones."""
+    chance = random.Random(5)
+    return ["".join(chance.choices(PIECES, k=chance.randint(1, 5))) for _ in range(count)]
+
+
+@pytest.mark.parametrize("kind", [names.AppName, names.StackName, names.TeamName, names.PinnedImage, names.ConfigKey])
+def test_of_a_thousand_hostile_names_none_comes_through_that_a_shell_would_read(kind: Any) -> None:
+    told = [name for name in hostile(1_000) if accepts(kind, name)]
+    told += [name for name in (f"{h}@{SHA256}" for h in hostile(1_000)) if accepts(kind, name)]
+    assert all(PLAIN.fullmatch(name) and not name.startswith("-") for name in told), told
+
+
+def test_nor_does_an_address_over_ssh() -> None:
+    for name in hostile(1_000):
+        for address in (name, f"{name}@host:22", f"dokku@{name}:22", f"dokku@host:{name}"):
+            with contextlib.suppress(ValueError):
+                read = parse_ssh(address)
+                assert PLAIN.fullmatch(str(read)), address
+                assert not read.host.startswith("-")
+                assert not read.user.startswith("-")
