@@ -32,7 +32,7 @@ from ownstack_contracts.jobs import (
     StackRunRequested,
 )
 from ownstack_deployer.drivers.port import PhaseFailed, Place
-from ownstack_deployer.live import is_live, live_of, refuse_if_not_ours
+from ownstack_deployer.live import is_foreign, is_live, live_of, outcome_lost, refuse_if_foreign, refuse_if_not_ours
 from ownstack_deployer.runs import LeaseOver, Run
 
 DeployPhase = Literal["look", "release-task", "restart"]
@@ -49,8 +49,9 @@ async def deploy(run: Run, place: Place) -> RunReport:
         if is_live(request, live):  # an earlier run got so far
             return run.report(StackDeploySucceeded, live=live)
         refuse_if_not_ours(run.job.team, request, live)
+        phase = "release-task"
+        _refuse_a_second_task(run)
         if request.release_task and not run.grant.release_task_done:
-            phase = "release-task"
             ran = await run.phase(phase, place.release_task, ReleaseTaskStarted)
             await run.say_durably(run.report(ReleaseTaskSucceeded, ran=ran))
         phase = "restart"
@@ -60,6 +61,18 @@ async def deploy(run: Run, place: Place) -> RunReport:
             live = await run.look_after_all(place)  # the old version, one hopes
         return _deploy_failed(run, phase, failure, live)
     return run.report(StackDeploySucceeded, live=live_of(run.job), postdeploy_done=postdeploy_done)
+
+
+def _refuse_a_second_task(run: Run) -> None:
+    """A deployment that runs the release task itself is not begun anew once an earlier run has begun the task; unless
+    that ended in this process, so that its outcome is told. Raises PhaseFailed `outcome-lost`."""
+    grant, known = run.grant, run.outcomes.ended
+    if not grant.uncertain or not (grant.release_task_began or grant.release_task_done):
+        return
+    if "restart" in known or isinstance(known.get("release-task"), PhaseFailed):
+        return
+    if run.driver.repeats_release_task(run.job.request):
+        raise outcome_lost(run.job.request)
 
 
 def _deploy_failed(run: Run, phase: DeployPhase, failure: PhaseFailed, live: Live | None) -> RunReport:
@@ -82,19 +95,20 @@ async def postdeploy(run: Run, place: Place) -> RunReport:
 
 
 async def look(run: Run, place: Place) -> RunReport:
-    """Look, and tell; also the names of the config variables, if they are asked for."""
+    """Look, and tell; also the names of the config variables, if they are asked for and not another team's."""
     request = run.job.request
     assert isinstance(request, StackLookRequested)
     live = await run.look(place)
-    keys = await run.config_keys(place) if request.config else None
+    ours = not is_foreign(run.job.team, live)
+    keys = await run.config_keys(place) if request.config and ours else None
     return run.report(StackObserved, live=live, config_keys=None if keys is None else tuple(keys))
 
 
 async def remove(run: Run, place: Place) -> RunReport:
-    """Look first: nothing newer is removed, nothing of others, and nothing a second time."""
+    """Look first: nothing newer is removed, nothing of others, and nothing a second time that does not bear it."""
     request = run.job.request
     live = await run.look(place)
-    if live is None and run.grant.uncertain:
+    if live is None and run.grant.uncertain and not run.driver.removes_again(request):
         return run.report(StackAppRemoved)
     refuse_if_not_ours(run.job.team, request, live)
     await run.phase("remove", place.remove, None)
@@ -102,9 +116,11 @@ async def remove(run: Run, place: Place) -> RunReport:
 
 
 async def command(run: Run, place: Place) -> RunReport:
-    """Run it. It is granted once ever, as a post-deploy script is."""
+    """Run it, in an app that is not another team's. It is granted once ever, as a post-deploy script is."""
     request = run.job.request
     assert isinstance(request, StackRunRequested)
+    if "run" not in run.outcomes.ended:
+        refuse_if_foreign(run.job.team, request, await run.look(place))
     exit_code = await run.phase("run", partial(place.run, request.command), None)
     return run.report(StackRunEnded, exit_code=exit_code, lines=run.outcomes.lines)
 

@@ -22,22 +22,45 @@ def live_of(job: Job) -> Live:
     )
 
 
+def is_foreign(team: str, live: Live | None) -> bool:
+    """Whether what is live is another team's."""
+    return live is not None and live.team is not None and live.team != team
+
+
+def foreign_app(request: StackJob, owner: str | None) -> PhaseFailed:
+    """The app of this name is that of another team: `owner`."""
+    return PhaseFailed(
+        "foreign-app",
+        f"{request.stack} has an app {request.app} of team {owner}: it is left alone. "
+        "Give the app another name, or have that team take its app from the stack.",
+        began=False,
+    )
+
+
+def refuse_if_foreign(team: str, request: StackJob, live: Live | None) -> None:
+    """Nothing is done to another team's app. Raises PhaseFailed `foreign-app`."""
+    if live is not None and is_foreign(team, live):
+        raise foreign_app(request, live.team)
+
+
 def refuse_if_not_ours(team: str, request: StackJob, live: Live | None) -> None:
     """Nothing newer is overwritten, and nothing of another team. Raises PhaseFailed `stale` or `foreign-app`."""
-    if live is None:
-        return
-    if live.team is not None and live.team != team:
-        raise PhaseFailed(
-            "foreign-app",
-            f"{request.stack} has an app {request.app} of team {live.team}: it is left alone. "
-            "Give the app another name, or have that team take its app from the stack.",
-        )
-    if live.generation > request.generation:
+    refuse_if_foreign(team, request, live)
+    if live is not None and live.generation > request.generation:
         raise PhaseFailed(
             "stale",
             f"{request.stack} holds generation {live.generation} of {request.app}, newer than this one "
             f"({request.generation}): it is left as it is. Deploy again to replace it.",
         )
+
+
+def outcome_lost(request: StackJob) -> PhaseFailed:
+    """It is not known how far an earlier run of this deployment has come; it is not live."""
+    return PhaseFailed(
+        "outcome-lost",
+        "An earlier run of this deployment was lost after its release task had begun, and it is not live. The task is "
+        f"not run a second time by itself. Retry it: ownstack retry {request.app} --stack {request.stack}",
+    )
 
 
 def is_live(request: StackDeployRequested, live: Live | None) -> bool:

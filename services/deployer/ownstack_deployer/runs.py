@@ -8,17 +8,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
-from ownstack_contracts.jobs import JobGranted, LeaseReturned, Live, RunReport
+from ownstack_contracts.jobs import JobGranted, LeaseReturned, Live, RunReport, StackRunRequested
 from ownstack_deployer.clock import Clock
 from ownstack_deployer.drivers.port import Driver, Job, Log, Phase, PhaseFailed, Place
-from ownstack_deployer.joblog import JobLog, PhaseLog
+from ownstack_deployer.joblog import JobLog, PhaseLog, Unkept
 from ownstack_deployer.leases import Lease
 from ownstack_deployer.reporter import Voice
 
 logger = logging.getLogger(__name__)
 
-LOOKING = 60.0
-"""Seconds that looking at what a failed phase has left behind may take."""
+LOOKING, LEAST_LOOKING = 60.0, 30.0
+"""Seconds that looking at what a failed phase has left behind may take; and those that it has in any case, when the
+running deadline has passed and the first are counted from that."""
 
 LOOK_AGAIN = (1.0, 4.0, 15.0)
 """Seconds until an uncertain run looks again when the stack could not be looked at: a machine that comes back to life
@@ -83,13 +84,16 @@ class Run:
 
     async def look_after_all(self, place: Place) -> Live | None:
         """What is live after a phase has failed, though the deadline may have passed. None also if it can't be told."""
+        now = self.clock()
+        until = max(now + LEAST_LOOKING, min(now, self.job.until) + LOOKING)
         try:
-            return await self._look(place, self.clock() + LOOKING)
+            return await self._look(place, until)
         except PhaseFailed:
             return None
 
     async def _look(self, place: Place, until: float) -> Live | None:
-        log = self.log.phase("look")
+        # A command has its own output in its log, and nothing else.
+        log = Unkept() if isinstance(self.job.request, StackRunRequested) else self.log.phase("look")
         return await self._attempt("look", log, place.look(log, until))
 
     async def config_keys(self, place: Place) -> Sequence[str] | None:
@@ -138,7 +142,7 @@ class Run:
                 began=False,
             )
 
-    async def _attempt(self, name: Phase, log: PhaseLog, act: Awaitable[T]) -> T:
+    async def _attempt(self, name: Phase, log: PhaseLog | Unkept, act: Awaitable[T]) -> T:
         """What the driver answers. Raises PhaseFailed, and nothing else that goes wrong in the driver."""
         try:
             return await act

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from ownstack_bus.port import Inbox, Outgoing
+from ownstack_contracts.jobs import StackJob
 from ownstack_contracts.tracing import WORK
 from ownstack_deployer.checks import check
 from ownstack_deployer.claims import Claimant, Granted
@@ -23,7 +26,12 @@ from ownstack_deployer.reporter import Reporter, Voice
 from ownstack_deployer.runs import Outcomes, Run
 from ownstack_deployer.settings import Settings
 
-_NO_BOUND = contextlib.nullcontext()
+logger = logging.getLogger(__name__)
+
+MOST_CHECKS = 8
+"""Checks at once."""
+PATIENCE = 5.0
+"""Seconds that a job waits for a slot before it is logged that it does."""
 
 
 class RunIds:
@@ -41,7 +49,8 @@ class RunIds:
 
 @dataclass(slots=True)
 class Worker:
-    """What the actors of all keys share. `bury` publishes a dead letter; `next_run` names a run that claims."""
+    """What the actors of all keys share. `bury` publishes a dead letter; `next_run` names a run that claims; `date`
+    counts seconds since the epoch."""
 
     drivers: Drivers
     reporter: Reporter
@@ -50,6 +59,8 @@ class Worker:
     settings: Settings
     clock: Clock
     next_run: Callable[[], str] = field(default_factory=RunIds)
+    date: Callable[[], float] = time.time
+    checks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_CHECKS))
     under_way: dict[asyncio.Task[bool], Run] = field(default_factory=dict)
     """The runs that go on when their actor is cancelled."""
 
@@ -72,14 +83,19 @@ class Worker:
         driver = self.drivers[request.job.driver]
         outcomes = Outcomes()
         # Claimed once it can be worked on: its running deadline is not to run while it waits its turn.
-        async with driver.slots(request.job) or _NO_BOUND:
+        async with _slot(driver.slots(request.job), request.job):
             while (granted := await self._claim(desk, request)) is not None:
                 if await self._carry_out(self._run(request, driver, granted, outcomes)):
                     return
 
     async def _check(self, request: CheckRequest) -> None:
-        """Cut off before its answer is durable, it comes again: it changes nothing."""
-        answer = await check(self.drivers, request.job, self.clock, deployer=self.settings.name)
+        """Cut off before its answer is durable, it comes again: it changes nothing. It is not done once nobody waits
+        for its answer any more."""
+        async with self.checks:
+            if self.date() * 1_000 >= request.job.waiting_until:
+                logger.info("a check of %s is not done: it has waited for too long", request.job.stack)
+                return
+            answer = await check(self.drivers, request.job, self.clock, deployer=self.settings.name)
         await self.reporter.say(answer, request.cause, f"{self.next_run()}.1").wait()
 
     async def _end_of_earlier_run(self, request: Request) -> None:
@@ -120,3 +136,26 @@ class Worker:
     async def _kept_alive(self, run: Run) -> bool:
         with self.heartbeats.keep(run.lease):
             return await carry_out(run)
+
+
+@contextlib.asynccontextmanager
+async def _slot(slots: asyncio.Semaphore | None, job: StackJob) -> AsyncIterator[None]:
+    """Have a slot. Whoever wonders why nothing happens finds in the log that a job waits for one."""
+    if slots is None:
+        yield
+        return
+    late = asyncio.get_running_loop().call_later(PATIENCE, _say_late, job)
+    try:
+        await slots.acquire()
+    finally:
+        late.cancel()
+    try:
+        yield
+    finally:
+        slots.release()
+
+
+def _say_late(job: StackJob) -> None:
+    logger.warning(
+        "%s of %s on %s waits: as many jobs as may run there at once are under way", job.type_name(), job.app, job.stack
+    )

@@ -30,7 +30,7 @@ from ownstack_deployer.drivers.dokku.keys import OurKey
 from ownstack_deployer.drivers.dokku.markers import marks_of
 from ownstack_deployer.drivers.dokku.place import Times
 from ownstack_deployer.drivers.port import Job, PhaseFailed, Place
-from ownstack_deployer.live import is_live, live_of, refuse_if_not_ours
+from ownstack_deployer.live import is_live, live_of, outcome_lost, refuse_if_not_ours
 
 TEAM = "acme"
 APP = "shop"
@@ -209,25 +209,30 @@ class Stand:
         request: StackDeployRequested,
         *,
         uncertain: bool = False,
+        began: bool = False,
         seconds: float = 60,
         driver: DokkuDriver | None = None,
     ) -> Outcome:
-        """One attempt, phase after phase, as `kinds.deploy` makes it."""
+        """One attempt, phase after phase, as `kinds.deploy` makes it. began: an earlier run has begun its phases."""
         outcome = Outcome()
         try:
             async with self.place(request, seconds=seconds, uncertain=uncertain, driver=driver) as place:
-                await self._phases(place, request, outcome, seconds)
+                await self._phases(place, request, outcome, seconds, lost=uncertain and began)
         except PhaseFailed as failure:
             outcome.failure = failure
         return outcome
 
-    async def _phases(self, place: Place, request: StackDeployRequested, outcome: Outcome, seconds: float) -> None:
+    async def _phases(
+        self, place: Place, request: StackDeployRequested, outcome: Outcome, seconds: float, *, lost: bool
+    ) -> None:
         outcome.before = await place.look(self.log, now() + seconds)
         if is_live(request, outcome.before):
             return
         refuse_if_not_ours(TEAM, request, outcome.before)
+        outcome.phase = "release-task"
+        if lost and self.driver.repeats_release_task(request):
+            raise outcome_lost(request)
         if request.release_task:
-            outcome.phase = "release-task"
             outcome.ran = await place.release_task(self.log)
         outcome.phase = "restart"
         outcome.postdeploy_done = await place.restart(self.log)

@@ -68,6 +68,7 @@ async def test_another_host_key_is_not_trusted(stand: Stand, tmp_path: Path, for
     assert failure.code == "host-key-changed"
     assert stand.server.sshd.fingerprint in failure.message
     assert fingerprint(other) in failure.message
+    assert f"ownstack stack set eu-1 --host-key {stand.server.sshd.fingerprint}" in failure.message
     assert stand.server.commands() == []
 
 
@@ -185,6 +186,12 @@ async def test_the_slots_are_those_of_the_server(stand: Stand) -> None:
         other = driver.slots(stand.looking(address="dokku@elsewhere:22"))
         assert other is not None
         assert not other.locked()
+        beside = driver.slots(stand.command("true"))
+        assert beside is not None
+        async with beside, beside:
+            assert beside.locked()
+            assert driver.slots(stand.command("false")) is beside
+    assert not first.locked()
 
 
 async def test_what_the_machine_has_set_up_for_ssh_does_not_count(

@@ -137,6 +137,16 @@ async def test_an_app_is_removed_and_that_it_is_gone_is_as_good(stand: Stand) ->
     await remove(stand)
 
 
+async def test_an_app_without_containers_is_removed_though_nothing_is_live(stand: Stand) -> None:
+    assert stand.driver.removes_again(stand.removal())
+    with stand.server.edit(APP) as app:
+        app["options"]["deploy"] = ["--label=ownstack.team=acme"]
+    async with stand.place(stand.removal(), uncertain=True) as place:
+        assert await place.look(stand.log, now() + 10) is None
+        await place.remove(stand.log)
+    assert stand.server.apps() == {}
+
+
 async def test_a_removal_whose_connection_is_lost_looks_what_came_of_it(stand: Stand) -> None:
     stand.server.deploy_by_hand(APP, "v1")
     async with broken(stand) as proxy:
@@ -243,7 +253,68 @@ async def test_a_word_with_a_newline_is_refused_and_nothing_is_sent(stand: Stand
     with pytest.raises(PhaseFailed) as failed:
         await run(stand, "echo", "a\nb")
     assert failed.value.code == "argument-refused"
-    assert stand.server.commands() == []
+    assert stand.server.commands() == ["ps:inspect shop"]
+
+
+# apps of another team that run nothing
+
+
+@pytest.fixture
+def foreign(stand: Stand) -> Stand:
+    """Another team has an app that runs nothing: its first deployment failed."""
+    with stand.server.edit(APP) as app:
+        app["options"]["deploy"] = ["--label=ownstack.app-id=shop.7", "--label=ownstack.team=other"]
+        app["config"] = {"SECRET": "1"}
+    return stand
+
+
+def is_untouched(stand: Stand) -> bool:
+    """Nothing was done on the server but looking."""
+    assert stand.server.options(APP) == ["--label=ownstack.app-id=shop.7", "--label=ownstack.team=other"]
+    return {line.partition(" ")[0] for line in stand.server.commands()} == {"ps:inspect", "docker-options:report"}
+
+
+async def test_another_teams_app_that_runs_nothing_is_not_deployed_to(foreign: Stand) -> None:
+    outcome = await foreign.attempts(foreign.deploy("v1"))
+    assert outcome.failure is not None
+    assert (outcome.code, outcome.failure.began, outcome.failure.in_doubt) == ("foreign-app", False, False)
+    assert "of team other" in outcome.failure.message
+    assert is_untouched(foreign)
+
+
+@pytest.mark.parametrize("uncertain", [True, False])
+async def test_another_teams_app_that_runs_nothing_is_not_removed(foreign: Stand, uncertain: bool) -> None:
+    async with foreign.place(foreign.removal(), uncertain=uncertain) as place:
+        await place.look(foreign.log, now() + 10)
+        with pytest.raises(PhaseFailed) as failed:
+            await place.remove(foreign.log)
+    assert failed.value.code == "foreign-app"
+    assert is_untouched(foreign)
+
+
+async def test_no_command_is_run_in_another_teams_app_that_runs_nothing(foreign: Stand) -> None:
+    with pytest.raises(PhaseFailed) as failed:
+        await run(foreign, "true")
+    assert failed.value.code == "foreign-app"
+    assert is_untouched(foreign)
+
+
+async def test_the_config_of_another_teams_app_that_runs_nothing_is_not_read(foreign: Stand) -> None:
+    async with foreign.place(foreign.looking(config=True)) as place:
+        await place.look(foreign.log, now() + 10)
+        assert await place.config_keys(now() + 10) is None
+    assert is_untouched(foreign)
+
+
+async def test_an_app_that_another_team_created_in_the_same_moment_is_left_to_it(stand: Stand) -> None:
+    async with stand.place(stand.deploy("v1")) as place:
+        assert await place.look(stand.log, now() + 10) is None
+        with stand.server.edit(APP) as app:
+            app["options"]["deploy"] = ["--label=ownstack.team=other"]
+        with pytest.raises(PhaseFailed) as failed:
+            await place.release_task(stand.log)
+    assert (failed.value.code, failed.value.began) == ("foreign-app", False)
+    assert stand.server.options(APP) == ["--label=ownstack.team=other"]
 
 
 # a thousand hostile words
@@ -288,7 +359,9 @@ async def test_a_thousand_hostile_words_arrive_as_they_are_or_are_refused(stand:
         for command in sent:
             with pytest.raises(PhaseFailed, match="has no app"):  # so that the stand-in runs none of it
                 await place.run(command, stand.log)
-    assert [as_run(line) for line in stand.server.commands()] == sent
+    looked, *ran = stand.server.commands()
+    assert looked == "ps:inspect shop"
+    assert [as_run(line) for line in ran] == sent
 
 
 def is_readable(word: str) -> bool:

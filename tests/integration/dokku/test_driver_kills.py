@@ -58,12 +58,14 @@ class Story:
         self.server.set(step=STEP_S, dropped="any")
         self.chance = chance
         self.generation = 0
+        self.began = self.lost = False
         self.request = self.next_request()
         self.uncertain = False
 
     def next_request(self) -> StackDeployRequested:
         """A new attempt at some image."""
         self.generation += 1
+        self.began = False
         return self.stand.deploy(self.chance.choice(["v1", "v2"]), self.generation)
 
     @property
@@ -74,7 +76,7 @@ class Story:
     async def attempt_is_killed(self) -> str:
         """The server dies, and is back at once. Returns how the attempt ended."""
         before, ran = self.live, self.runs()
-        attempt = asyncio.create_task(self.stand.attempts(self.request, uncertain=self.uncertain))
+        attempt = asyncio.create_task(self.attempt())
         await asyncio.sleep(self.chance.uniform(0, LONGEST_S + (self.stand.settle if self.uncertain else 0)))
         await asyncio.to_thread(self.server.power_off if self.chance.random() < 0.3 else self.server.kill)
         await asyncio.to_thread(self.server.start)
@@ -84,6 +86,14 @@ class Story:
         self.choose_next(outcome)
         return f"{outcome.phase} {outcome.code}"
 
+    async def attempt(self) -> Outcome:
+        """One attempt, as the promoter has it made: it knows whether an earlier run has said that it begins."""
+        outcome = await self.stand.attempts(self.request, uncertain=self.uncertain, began=self.began)
+        self.lost = outcome.code == "outcome-lost"
+        assert self.began or not self.lost
+        self.began |= outcome.phase != "look"
+        return outcome
+
     def is_clear(self, outcome: Outcome, before: str | None, ran: int) -> None:
         """What is told is what is so."""
         mine = self.request.deployment
@@ -92,22 +102,26 @@ class Story:
         elif not outcome.failure.in_doubt:
             assert self.live == before
         if outcome.failure is not None:
-            assert outcome.code in ("connection-lost", "unreachable", "ssh-failed")
-            if not outcome.failure.began or outcome.phase == "look":
+            assert outcome.code in ("connection-lost", "unreachable", "ssh-failed", "outcome-lost")
+            if not outcome.failure.began or outcome.phase == "look" or self.lost:
                 assert self.runs() == ran
         if before == mine:
             assert (self.live, self.runs()) == (mine, ran)  # nothing of it is run a second time
 
     def choose_next(self, outcome: Outcome) -> None:
-        """A new attempt; or, as when the deployer is lost too, another run of the same."""
-        self.uncertain = self.chance.random() < 0.5
+        """A new attempt, as of a retry; or, as when the deployer is lost too, another run of the same."""
+        self.uncertain = not self.lost and self.chance.random() < 0.5
         if not self.uncertain:
             self.request = self.next_request()
 
     async def attempt_mends(self) -> None:
         """Nobody disturbs this one."""
         before, ran = self.live, self.runs()
-        outcome = await self.stand.attempts(self.request, uncertain=self.uncertain)
+        outcome = await self.attempt()
+        if self.lost:
+            assert (self.live, self.runs()) == (before, ran)
+            self.uncertain, self.request, ran = False, self.next_request(), 0
+            outcome = await self.attempt()
         assert outcome.code == "live", outcome.failure
         assert self.live == self.request.deployment
         assert is_live(self.request, await self.stand.looks())

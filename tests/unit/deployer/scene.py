@@ -168,12 +168,21 @@ class FakeDriver:
         self.config: Sequence[str] | None = ("A", "B")
         self.found: Checked | Exception = Checked()
         self.uncertain: list[bool] = []
+        self.repeats = False
+        self.removes = False
+        self.looks_until: list[float] = []
 
     def slots(self, request: StackJob) -> asyncio.Semaphore | None:
         return self.bound
 
     def is_instant(self, request: StackJob) -> bool:
         return self.instant
+
+    def repeats_release_task(self, request: StackJob) -> bool:
+        return self.repeats
+
+    def removes_again(self, request: StackJob) -> bool:
+        return self.removes
 
     def hold(self, job: Job) -> FakePlace:
         self.uncertain.append(job.uncertain)
@@ -219,6 +228,7 @@ class FakePlace:
             raise outcome
 
     async def look(self, log: Log, until: float) -> Live | None:
+        self._driver.looks_until.append(until)
         await self._do("look", log)
         return self._driver.live
 
@@ -267,6 +277,7 @@ class Scene:
             bury=self.reporter.bury,
             settings=Settings(name="d1", state=Path("/nowhere")),
             clock=self.clock,
+            date=self.clock,
         )
         self.actor: asyncio.Task[None] | None = None
         self._services = [asyncio.create_task(part.run()) for part in (self.reports, self.logs)]
@@ -387,10 +398,10 @@ def command(*words: str) -> StackRunRequested:
     return StackRunRequested(**_common("shop.1.eu-1.c1#run", 0), command=words)
 
 
-def checking(driver: Any = "noop") -> StackCheckRequested:
+def checking(driver: Any = "noop", number: int = 1) -> StackCheckRequested:
     """A request to check the stack."""
     return StackCheckRequested(
-        job="check.eu-1.1", stack="eu-1", driver=driver, address="", settings={}, waiting_until=10_000_000
+        job=f"check.eu-1.{number}", stack="eu-1", driver=driver, address="", settings={}, waiting_until=10_000_000
     )
 
 

@@ -6,10 +6,11 @@ import asyncio
 import re
 
 import pytest
-from tests.unit.deployer.scene import Scene, deploy, idle, look, postdeploy
+from tests.unit.deployer.scene import Scene, deploy, idle, look, postdeploy, until
 
 from ownstack_contracts.envelope import encode
 from ownstack_contracts.jobs import JobClaimed, JobGranted, LeaseReturned, RestartStarted, StackDeploySucceeded
+from ownstack_deployer import worker
 from ownstack_deployer.worker import RunIds
 
 
@@ -246,3 +247,30 @@ async def test_a_job_is_claimed_when_its_driver_has_a_slot_for_it(scene: Scene) 
     assert scene.said == []
     scene.driver.bound.release()
     await scene.hears(JobClaimed)
+
+
+async def test_a_job_that_waits_long_for_a_slot_is_logged(
+    scene: Scene, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "PATIENCE", 0)
+    scene.driver.bound = asyncio.Semaphore(0)
+    scene.comes(deploy())
+    await until(lambda: caplog.messages)
+    scene.driver.bound.release()
+    scene.grants(await scene.hears(JobClaimed))
+    await scene.is_over()
+    assert caplog.messages == [
+        "StackDeployRequested of shop on eu-1 waits: as many jobs as may run there at once are under way"
+    ]
+    assert not scene.driver.bound.locked()
+
+
+async def test_a_job_that_has_its_slot_at_once_is_not_logged_as_one_that_waits(
+    scene: Scene, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "PATIENCE", 0)
+    scene.driver.bound = asyncio.Semaphore(1)
+    scene.comes(deploy())
+    scene.grants(await scene.hears(JobClaimed))
+    await scene.is_over()
+    assert not [message for message in caplog.messages if "waits" in message]

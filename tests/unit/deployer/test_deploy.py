@@ -116,6 +116,83 @@ async def test_an_uncertain_run_that_finds_the_older_version_runs_the_phases(sce
     assert scene.driver.done == ["lock", "look", "release-task", "restart", "unlock"]
 
 
+@pytest.mark.parametrize("known", ["release_task_began", "release_task_done"])
+async def test_a_release_task_that_a_deployment_would_repeat_is_not_run_a_second_time_by_itself(
+    scene: Scene, known: str
+) -> None:
+    scene.driver.repeats = True
+    scene.driver.live = older()
+    await granted(scene, uncertain=True, **{known: True})
+    end = await scene.hears(StackDeployFailed)
+    await scene.is_over()
+    assert (end.phase, end.code, end.live, end.release_task_began) == ("release-task", "outcome-lost", older(), True)
+    assert "ownstack retry shop --stack eu-1" in end.message
+    assert scene.driver.done == ["lock", "look", "unlock"]
+    assert scene.said == ["JobClaimed", "StackDeployFailed"]
+
+
+async def test_an_uncertain_run_whose_deployment_is_live_has_succeeded_however_the_task_went(scene: Scene) -> None:
+    scene.driver.repeats = True
+    scene.driver.live = mine(deploy())
+    await granted(scene, uncertain=True, release_task_began=True)
+    await scene.hears(StackDeploySucceeded)
+
+
+@pytest.mark.parametrize(
+    ("repeats", "uncertain", "began"), [(True, True, False), (True, False, True), (False, True, True)]
+)
+async def test_a_release_task_that_surely_did_not_begin_or_is_a_phase_of_its_own_is_run(
+    scene: Scene, repeats: bool, uncertain: bool, began: bool
+) -> None:
+    scene.driver.repeats = repeats
+    await granted(scene, uncertain=uncertain, release_task_began=began)
+    await scene.hears(StackDeploySucceeded)
+    assert scene.driver.done == ["lock", "look", "release-task", "restart", "unlock"]
+
+
+@pytest.mark.parametrize("phase", ["release-task", "restart"])
+async def test_how_a_lost_run_ended_in_this_process_is_told(scene: Scene, phase: Phase) -> None:
+    scene.driver.repeats = True
+    scene.driver.outcomes[phase] = failure("exit-9")
+    gate = scene.driver.gate(phase)
+    await granted(scene)
+    await until(lambda: phase in scene.driver.done)
+    await scene.clock.pass_by(LEASE)
+    gate.set()
+    await scene.hears(StackDeployFailed)
+    scene.grants(await scene.hears(JobClaimed), uncertain=True, release_task_began=True)
+    assert (await scene.hears(StackDeployFailed)).code == "exit-9"
+    assert scene.driver.done.count(phase) == 1
+
+
+async def test_a_deployment_that_was_lost_between_its_phases_in_this_process_is_lost(scene: Scene) -> None:
+    scene.driver.repeats = True
+    gate = scene.driver.gate("release-task")
+    await granted(scene)
+    await until(lambda: "release-task" in scene.driver.done)
+    await scene.clock.pass_by(LEASE)
+    gate.set()
+    scene.grants(await scene.hears(JobClaimed), uncertain=True, release_task_began=True)
+    assert (await scene.hears(StackDeployFailed)).code == "outcome-lost"
+    assert "restart" not in scene.driver.done
+
+
+@pytest.mark.parametrize(("late", "seconds"), [(-1_000, 60), (0, 60), (10, 50), (50, 30)])
+async def test_the_look_after_a_failed_phase_ends_within_a_bound_after_the_deadline(
+    scene: Scene, late: float, seconds: float
+) -> None:
+    """The driver has taken its time to find out what came of it."""
+    gate = scene.driver.gate("restart")
+    scene.driver.outcomes["restart"] = failure("running-deadline")
+    deadline = scene.clock.now + 1_800
+    await granted(scene)
+    await scene.hears(RestartStarted)
+    await scene.clock.pass_by(deadline + late - scene.clock.now)
+    gate.set()
+    await scene.hears(StackDeployFailed)
+    assert scene.driver.looks_until[-1] == pytest.approx(deadline + late + seconds)
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -5,22 +5,36 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ownstack_contracts.jobs import Live
+from ownstack_contracts.jobs import Live, StackLookRequested
 from ownstack_deployer.drivers.dokku.commands import line_of, run_of
+from ownstack_deployer.drivers.dokku.hostkeys import Pin
 from ownstack_deployer.drivers.dokku.inspecting import Sight, sight_of
-from ownstack_deployer.drivers.dokku.markers import marks_of, reported
+from ownstack_deployer.drivers.dokku.markers import marks_of, refuse_another_teams, reported
 from ownstack_deployer.drivers.dokku.progress import Progress
 from ownstack_deployer.drivers.dokku.remote import Answer
-from ownstack_deployer.drivers.port import PhaseFailed
+from ownstack_deployer.drivers.port import Job, PhaseFailed
 
 V1, V2 = (f"127.0.0.1:5000/demo/web@sha256:{digit * 64}" for digit in "12")
 MINE = Live(image=V1, generation=4, deployment="r1.eu-1", release=7, team="acme", app_id="shop.1")
+LOOK = StackLookRequested(
+    job="j",
+    app="shop",
+    app_id="shop.1",
+    stack="eu-1",
+    driver="dokku",
+    address="",
+    settings={},
+    generation=0,
+    waiting_until=0,
+    running_deadline=60,
+)
 TAGS = "com.dokku.docker-image-labeler/alternate-tags"
 
 
@@ -38,7 +52,7 @@ def marked(live: Live, **changes: str) -> dict[str, str]:
 
 
 def seen(*containers: Mapping[str, Any]) -> Live | None:
-    sight = sight_of(Answer(0, json.dumps(containers), "", too_long=False), "shop")
+    sight = sight_of(Answer(0, json.dumps(containers), ""), "shop")
     assert sight.exists
     return sight.live
 
@@ -49,18 +63,30 @@ def test_what_we_deployed_is_told_by_its_labels() -> None:
 
 def test_an_app_that_is_not_there_or_was_never_deployed_has_nothing_live() -> None:
     never = "docker: 'docker container inspect' requires at least 1 argument\n"
-    assert sight_of(Answer(20, "", " !     App shop does not exist\n", too_long=False), "shop") == Sight(exists=False)
-    assert sight_of(Answer(1, "", never, too_long=False), "shop") == Sight(exists=True)
+    assert sight_of(Answer(20, "", " !     App shop does not exist\n"), "shop") == Sight(exists=False)
+    assert sight_of(Answer(1, "", never), "shop") == Sight(exists=True)
     assert seen() is None
 
 
 @pytest.mark.parametrize(
-    ("exit_code", "out", "too_long"),
-    [(1, "", False), (127, "", False), (0, "nonsense", False), (0, "{}", True), (0, "[1]", False), (0, "[{}]", False)],
+    ("exit_code", "out"),
+    [
+        (1, ""),
+        (127, ""),
+        (0, "nonsense"),
+        (0, "{}"),
+        (0, "[1]"),
+        (0, "[{}]"),
+        (0, '["\\ud800"]'),
+        (0, "[" * 100_000),
+        (0, json.dumps([{"Config": {}}] * 201)),
+        (0, "[" + "{}," * 1_000_000 + "{}]"),
+    ],
+    ids=range(10),
 )
-def test_an_answer_that_cannot_be_read_is_no_sight(exit_code: int, out: str, too_long: bool) -> None:
+def test_an_answer_that_cannot_be_read_is_no_sight(exit_code: int, out: str) -> None:
     with pytest.raises(PhaseFailed) as failed:
-        sight_of(Answer(exit_code, out, "oops", too_long=too_long), "shop")
+        sight_of(Answer(exit_code, out, "oops"), "shop")
     assert failed.value.code == "look-unreadable"
 
 
@@ -75,10 +101,29 @@ def test_an_answer_that_cannot_be_read_is_no_sight(exit_code: int, out: str, too
         (["demo/web:v1"], "demo/web:v1"),
         (["dokku/shop:latest"], "dokku/shop:latest"),
         (["demo/web@sha256:12"], "demo/web@sha256:12"),
+        (["\ud800"], "dokku/shop:latest"),
+        (["\ud800", "demo/web:v1"], "demo/web:v1"),
+        ("[" * 60_000, "dokku/shop:latest"),
+        (json.dumps(["x"] * 100_000), "dokku/shop:latest"),
+        (["x" * 1_000], "x" * 600),
     ],
+    ids=range(13),
 )
 def test_an_image_without_a_digest_is_told_by_what_it_is_called(tags: object, reference: str) -> None:
     assert seen(container(tags)) == Live(reference=reference)
+
+
+@pytest.mark.parametrize("half", ["ownstack.team", "ownstack.deployment", "com.example", "com.example.\udfff"])
+def test_a_label_with_half_a_character_is_none(half: str) -> None:
+    live = seen(container(**marked(MINE, **{half: "\ud800"})))
+    assert live is not None
+    assert live.image == V1
+    assert (live == MINE) is half.startswith("com")
+
+
+def test_labels_and_images_that_are_no_text_are_none() -> None:
+    odd = {"Config": {"Image": 7, "Labels": {TAGS: [], "com.dokku.process-type": None, "ownstack.team": {}}}}
+    assert seen(odd) == Live(reference="unknown")
 
 
 def test_the_digest_is_found_among_other_names() -> None:
@@ -126,6 +171,53 @@ def test_our_options_are_found_among_those_of_the_user() -> None:
     assert reported(line) == ["--label=ownstack.team=acme", "--label=ownstack.deployment=a#b"]
     assert reported("       Docker options deploy:         \n") == []
     assert reported("nothing") is None
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["\n", " \n", "\t", " ", "Docker options deploy:\n", "--label=ownstack.team=", "'"])
+def test_a_report_is_read_in_a_time_that_grows_as_it_does(piece: str) -> None:
+    reported(piece * (4_000_000 // len(piece)))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["\n", "x\n", "\x85", "\x1b["])
+def test_of_a_long_answer_only_the_end_is_looked_at_for_what_it_said_last(
+    piece: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen_by: list[str] = []
+    monkeypatch.setattr("ownstack_deployer.drivers.dokku.remote.printable", lambda line: seen_by.append(line) or line)
+    assert Answer(1, piece * 1_000_000 + "\nthe end", "").said.endswith("the end")
+    assert sum(map(len, seen_by)) <= 8_000
+
+
+def test_what_marks_of_another_team_are_on_is_another_teams() -> None:
+    job = Job("acme", LOOK, "run1", 0)
+    refuse_another_teams(["--label=ownstack.team=acme", "--label=ownstack.app-id=x"], job)
+    refuse_another_teams([], job)
+    for marks in (["--label=ownstack.team=other"], ["--label=ownstack.team=acme", "--label=ownstack.team=other"]):
+        with pytest.raises(PhaseFailed, match="team other") as failed:
+            refuse_another_teams(marks, job)
+        assert failed.value.code == "foreign-app"
+
+
+ODD_KEYS = [
+    b"\0\0\0\x13ecdsa-sha2-nistp256\0\0\0\x08nistp256\0\0\0\x41\x04" + b"\1" * 64,  # not on the curve
+    b"\0\0\0\x07ssh-rsa\0\0\0\x09\1" + b"\0" * 8 + b"\0\0\0\x00",
+    b"\0\0\0\x07ssh-rsa\0\0\0\0\0\0\0\0",
+    b"\0\0\0\x07ssh-rsa\0\0\0\0\0\0\0\x08" + b"\xff" * 8,
+    b"\0\0\0\x13ecdsa-sha2-nistp256\0\0\0\x08\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0",
+    b"\0\0\0\x07ssh-dss" + b"\0\0\0\1\1" * 4,
+    b"\0\0\0\x13ecdsa-sha2-nistp256\0\0\0\x04\xff\xff\xff\xff\0\0\0\1\4",
+    b"",
+]
+
+
+@pytest.mark.parametrize("key", ODD_KEYS, ids=range(len(ODD_KEYS)))
+def test_an_odd_host_key_is_no_pin(key: bytes) -> None:
+    kind = key[4 : 4 + key[3]].decode() if key else "ssh-rsa"
+    with pytest.raises(PhaseFailed) as failed:
+        Pin.of(f"{kind} {b64encode(key).decode()}", "eu-1")
+    assert failed.value.code == "host-key-unreadable"
 
 
 def transcript(case: str) -> Progress:

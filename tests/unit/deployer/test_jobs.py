@@ -21,6 +21,7 @@ from tests.unit.deployer.scene import deploy as a_deployment
 
 from ownstack_contracts.jobs import (
     JobClaimed,
+    Live,
     PostdeployFailed,
     PostdeployStarted,
     PostdeploySucceeded,
@@ -114,6 +115,13 @@ async def test_an_uncertain_removal_that_finds_nothing_runs_nothing(scene: Scene
     assert "remove" not in scene.driver.done
 
 
+async def test_an_uncertain_removal_that_finds_nothing_is_done_again_where_that_does_no_harm(scene: Scene) -> None:
+    scene.driver.removes = True
+    await granted(scene, removal(), kind="remove", uncertain=True)
+    await scene.hears(StackAppRemoved)
+    assert scene.driver.done == ["lock", "look", "remove", "unlock"]
+
+
 @pytest.mark.parametrize(("live", "code"), [(older(generation=3), "stale"), (older(team="other"), "foreign-app")])
 async def test_nothing_newer_and_nothing_foreign_is_removed(scene: Scene, live: object, code: str) -> None:
     scene.driver.live = live
@@ -154,6 +162,14 @@ async def test_names_that_were_not_asked_for_or_cannot_be_told_are_not_told(
     assert (await scene.hears(StackObserved)).config_keys is None
 
 
+async def test_the_config_of_another_teams_app_is_not_read(scene: Scene) -> None:
+    scene.driver.live = older(team="other")
+    await granted(scene, look(config=True), kind="look")
+    end = await scene.hears(StackObserved)
+    assert (end.live, end.config_keys) == (scene.driver.live, None)
+    assert "config-keys" not in scene.driver.done
+
+
 async def test_config_that_cannot_be_read_makes_the_look_fail(scene: Scene) -> None:
     scene.driver.outcomes["config-keys"] = failure("dokku-failed")
     await granted(scene, look(config=True), kind="look")
@@ -166,7 +182,28 @@ async def test_a_command_is_run_and_its_exit_code_and_lines_are_told(scene: Scen
     await granted(scene, command("rake", "about"), kind="run")
     end = await scene.hears(StackRunEnded)
     assert (end.exit_code, end.lines) == (3, 2)
-    assert scene.driver.done == ["lock", "run", "unlock"]
+    assert scene.driver.done == ["lock", "look", "run", "unlock"]
+
+
+async def test_a_command_is_not_run_in_another_teams_app(scene: Scene) -> None:
+    scene.driver.live = older(team="other")
+    await granted(scene, command("rake"), kind="run")
+    assert (await scene.hears(StackRunFailed)).code == "foreign-app"
+    assert "run" not in scene.driver.done
+
+
+@pytest.mark.parametrize("live", [None, older(generation=9), older(team=None)])
+async def test_a_command_is_run_in_whatever_else_is_live(scene: Scene, live: Live | None) -> None:
+    scene.driver.live = live
+    await granted(scene, command("rake"), kind="run")
+    await scene.hears(StackRunEnded)
+
+
+async def test_what_the_look_before_a_command_prints_is_not_output_of_the_command(scene: Scene) -> None:
+    scene.driver.logs = {"look": ["looking"], "run": ["hello"]}
+    await granted(scene, command("rake"), kind="run")
+    assert (await scene.hears(StackRunEnded)).lines == 1
+    assert [record.lines for record in scene.logged] == [("hello",)]
 
 
 async def test_the_lines_of_a_command_are_published_before_its_end_is_said(scene: Scene) -> None:
@@ -194,4 +231,4 @@ async def test_a_command_whose_lease_ran_out_is_not_run_again_and_told_as_it_end
     await scene.hears(StackRunEnded)
     scene.grants(await scene.hears(JobClaimed), kind="run")
     assert (await scene.hears(StackRunEnded)).lines == 1
-    assert scene.driver.done.count("run") == 1
+    assert (scene.driver.done.count("look"), scene.driver.done.count("run")) == (1, 1)

@@ -34,6 +34,16 @@ class NoopDriver:
         """With no latency there is nothing to lose."""
         return request.settings.get("latency_ms", "0") == "0"
 
+    def repeats_release_task(self, request: StackJob) -> bool:
+        """It is a phase of its own."""
+        del request
+        return False
+
+    def removes_again(self, request: StackJob) -> bool:
+        """What is forgotten can be forgotten again."""
+        del request
+        return True
+
     def hold(self, job: Job) -> NoopPlace:
         """There is nothing to lock: nothing outlives its run."""
         return NoopPlace(self, job)

@@ -63,8 +63,11 @@ class Log(Protocol):
 
 class Place(Protocol):
     """An app on a stack, locked on the stack's side for one run. Every operation raises PhaseFailed, and nothing else
-    that the world can bring about; it has ended when `job.until` has passed, by force if need be. When an operation
-    is cancelled, a look stops at once; anything else goes on by itself, and keeps the lock until it ends."""
+    that the world can bring about; it has ended when `job.until` has passed, by force if need be. Only what came of an
+    operation whose outcome was lost may be found out later: with the look that follows a failed phase, all has ended
+    within 60 s after `job.until`, and what a driver takes to let things settle on top (`Times.settle` of dokku). When
+    an operation is cancelled, a look stops at once; anything else goes on by itself, and keeps the lock until it ends.
+    """
 
     async def look(self, log: Log, until: float) -> Live | None:
         """What is live; None: nothing of this app is there. Changes nothing. It ends by `until`, not by `job.until`."""
@@ -111,6 +114,14 @@ class Driver(Protocol):
     def is_instant(self, request: StackJob) -> bool:
         """Whether no operation of this job leaves anything behind in the world or takes any time, so that nothing
         needs to be recorded before the next begins."""
+
+    def repeats_release_task(self, request: StackJob) -> bool:
+        """Whether a deployment, begun anew, runs the release task anew, whatever an earlier run has done: then none is
+        begun anew by itself once the task has begun."""
+
+    def removes_again(self, request: StackJob) -> bool:
+        """Whether removing what is gone is as good as removing it: then a removal is done again after a run that was
+        lost, though nothing is live any more; something that does not run may be left."""
 
     def hold(self, job: Job) -> AbstractAsyncContextManager[Place]:
         """Take the stack-side lock of the app, waiting until `job.until` for an earlier run to let go of it.

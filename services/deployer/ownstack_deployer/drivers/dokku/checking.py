@@ -37,7 +37,7 @@ async def check(request: StackCheckRequested, ours: OurKey, patience: Patience, 
 async def _checked(server: Server, ours: OurKey, patience: Patience, ours_line: str) -> Checked:
     remote = Remote(server, ours, patience)
     try:
-        answer = await remote.ask("version")
+        answer = await remote.ask("version", too_long="not-dokku")
         shown = remote.host_key
     except Lost as error:
         raise PhaseFailed("connection-lost", f"The connection to {server} was lost. Check it again.") from error

@@ -12,11 +12,16 @@ from typing import Any
 import asyncssh
 
 from ownstack_contracts.ssh import SshAddress, parse_ssh
-from ownstack_deployer.drivers.dokku.hostkeys import Pin, Verifying, algorithms, kind_of
+from ownstack_deployer.drivers.dokku.hostkeys import EXCHANGES, Pin, Verifying, algorithms, kind_of
 from ownstack_deployer.drivers.dokku.keys import OurKey
+from ownstack_deployer.drivers.output import printable
 from ownstack_deployer.drivers.port import PhaseFailed
 
 asyncssh.set_log_level(logging.WARNING)  # it logs each command, and what comes of it, from INFO on
+
+
+_FAILURES = (OSError, asyncssh.Error, ValueError, OverflowError)
+"""What asyncssh raises when there is no connection; the last two are of numbers and texts that make no sense."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +70,13 @@ async def shown_key(server: Server, patience: Patience) -> asyncssh.SSHKey:
     try:
         async with asyncio.timeout(patience.connect):
             key = await asyncssh.get_server_host_key(
-                server.address.host, server.address.port, config=None, server_host_key_algs=algorithms()
+                server.address.host,
+                server.address.port,
+                config=None,
+                kex_algs=EXCHANGES,
+                server_host_key_algs=algorithms(),
             )
-    except (OSError, asyncssh.Error) as error:
+    except _FAILURES as error:
         raise _not_connected(server, error, patience) from error
     assert key is not None  # it is only with GSS, which is not asked for
     return key
@@ -92,7 +101,7 @@ async def connect(server: Server, ours: OurKey, patience: Patience) -> asyncssh.
             others[kind_of(client.shown)] = client.shown  # it may have the right one of another kind
         except asyncssh.PermissionDenied as error:
             raise _refused(server, ours) from error
-        except (OSError, asyncssh.Error) as error:
+        except _FAILURES as error:
             raise _not_connected(server, error, patience) from error
 
 
@@ -108,6 +117,8 @@ def _options(
         "config": None,
         "client_factory": lambda: client,
         "known_hosts": ([], [], []),
+        "kex_algs": EXCHANGES,
+        "compression_algs": ["none"],
         "server_host_key_algs": host_key_algorithms,
         "client_keys": [key],
         "agent_path": None,
@@ -132,7 +143,8 @@ def _not_connected(server: Server, error: Exception, patience: Patience) -> Phas
         return _unreachable(server, os.strerror(number) if number > 0 else error.strerror or str(error))
     return PhaseFailed(
         "ssh-failed",
-        f"{server} can be reached, but there is no SSH connection: {error}. See what its sshd logs, then try again.",
+        f"{server} can be reached, but there is no SSH connection: {printable(str(error))}. "
+        "See what its sshd logs, then try again.",
     )
 
 
@@ -158,7 +170,8 @@ def _changed(server: Server, pin: Pin, shown: asyncssh.SSHKey) -> HostKeyRefused
         shown,
         "host-key-changed",
         f"{server} shows the host key {shown.get_fingerprint()}, not {pin.fingerprint} as confirmed: it is another "
-        f"server, or was set up anew. If that is right, confirm it: ownstack stack check {server.stack}",
+        "server, or was set up anew. If that is right, confirm it: "
+        f"ownstack stack set {server.stack} --host-key {shown.get_fingerprint()}",
     )
 
 

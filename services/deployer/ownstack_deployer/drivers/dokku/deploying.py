@@ -90,17 +90,23 @@ class Deployment:
             raise
 
     async def _prepare(self) -> None:
-        """The app is there, and what is started from now on says by whom."""
+        """The app is there, is no other team's, and what is started from now on says by whom."""
         app = self.request.app
         if not self._before.exists:
-            answer = await self._remote.ask("apps:create", app)
-            if answer.exit_code != 0 and "already taken" not in answer.errors:
-                raise PhaseFailed(
-                    "app-create-failed",
-                    f"`apps:create {app}` on {self.request.stack} ended with exit code {answer.exit_code}{answer.said}",
-                )
-        await markers.mark(self._remote, app, live_of(self._job))
+            await self._create(app)
+        there = await markers.marks_there(self._remote, app)
+        if self._before.live is None:
+            markers.refuse_another_teams(there, self._job)
+        await markers.mark(self._remote, app, live_of(self._job), there)
         self._prepared = True
+
+    async def _create(self, app: str) -> None:
+        answer = await self._remote.ask("apps:create", app)
+        if answer.exit_code != 0 and "already taken" not in answer.errors:
+            raise PhaseFailed(
+                "app-create-failed",
+                f"`apps:create {app}` on {self.request.stack} ended with exit code {answer.exit_code}{answer.said}",
+            )
 
     async def _is_released(self, log: Log, *, to_end: bool) -> bool:
         """Log what is said until the release part has ended, or (False) the command has."""

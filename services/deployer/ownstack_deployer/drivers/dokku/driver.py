@@ -25,14 +25,14 @@ Endpoint = tuple[str, int]
 @dataclass(slots=True)
 class DokkuDriver:
     """jobs: how many at once on one server: its sshd takes few connections that are not let in yet, and builds are
-    heavy."""
+    heavy. As many commands (`StackRunRequested`) may run beside them: they may take long, and hold up no deployment."""
 
     ours: OurKey
     jobs: int = 4
     times: Times = field(default_factory=Times)
     patience: Patience = field(default_factory=Patience)
     clock: Clock = now
-    _slots: WeakValueDictionary[Endpoint, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
+    _slots: WeakValueDictionary[tuple[Endpoint, bool], asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
     _locks: WeakValueDictionary[tuple[Endpoint, str], asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     def slots(self, request: StackJob) -> asyncio.Semaphore | None:
@@ -41,12 +41,23 @@ class DokkuDriver:
             endpoint = _endpoint(request)
         except ValueError:
             return None
-        return self._slots.setdefault(endpoint, asyncio.Semaphore(self.jobs))
+        beside = isinstance(request, StackRunRequested)
+        return self._slots.setdefault((endpoint, beside), asyncio.Semaphore(self.jobs))
 
     def is_instant(self, request: StackJob) -> bool:
         """Nothing is, over a network."""
         del request
         return False
+
+    def repeats_release_task(self, request: StackJob) -> bool:
+        """Dokku runs it in each deployment."""
+        del request
+        return True
+
+    def removes_again(self, request: StackJob) -> bool:
+        """Of an app that is not there, Dokku says so. One that has no containers is there."""
+        del request
+        return True
 
     def hold(self, job: Job) -> AbstractAsyncContextManager[Place]:
         """Keep other operations of this process from the app, for one that changes it. On the server there is no lock

@@ -21,6 +21,9 @@ KINDS: Mapping[str, Sequence[str]] = MappingProxyType(
 )
 """The algorithms of each kind of host key, the kind that OpenSSH prefers first."""
 
+EXCHANGES = "-diffie-hellman-group-exchange-*,rsa*"
+"""Key exchanges: none in which the server chooses with how large numbers we have to count."""
+
 
 def algorithms(last: Collection[str] = (), first: str | None = None) -> list[str]:
     """All of them, in the order in which they are asked for. A server has a key of each of some kinds, and shows the
@@ -51,7 +54,7 @@ class Pin:
             return cls(None, setting.rstrip("="))
         try:
             key = asyncssh.import_public_key(setting)
-        except asyncssh.KeyImportError as error:
+        except (ValueError, OverflowError) as error:  # KeyImportError, and what else asyncssh makes of odd ones
             raise PhaseFailed(
                 "host-key-unreadable",
                 f"The host_key of {stack} is no public key of OpenSSH (`ssh-ed25519 AAAA…`), nor a fingerprint "

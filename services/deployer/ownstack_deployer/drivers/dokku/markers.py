@@ -14,12 +14,16 @@ from pydantic import ValidationError
 from ownstack_contracts.jobs import Live
 from ownstack_contracts.names import digest_of
 from ownstack_deployer.drivers.dokku.remote import Remote
-from ownstack_deployer.drivers.port import PhaseFailed
+from ownstack_deployer.drivers.output import printable
+from ownstack_deployer.drivers.port import Job, PhaseFailed
+from ownstack_deployer.live import foreign_app
 
-_PREFIX = "ownstack."
+PREFIX = "ownstack."
 _OURS = re.compile(r"(?<!\S)'?(--label=ownstack\.(?:image|deployment|generation|release|team|app-id)=[^\s']*)'?(?!\S)")
 """As they are reported: quoted, if a shell would not leave them alone."""
-_REPORTED = re.compile(r"^\s*Docker options deploy:(.*)$", re.MULTILINE)
+_REPORTED = "Docker options deploy:"
+_TEAM = f"--label={PREFIX}team="
+_MOST_OWNER = 100
 _NUMBER = re.compile(r"[0-9]{1,16}")
 
 
@@ -34,13 +38,15 @@ def marks_of(live: Live) -> list[str]:
         "release": live.release,
         "generation": live.generation,
     }
-    return [f"--label={_PREFIX}{name}={value}" for name, value in marks.items()]
+    return [f"--label={PREFIX}{name}={value}" for name, value in marks.items()]
 
 
-async def mark(remote: Remote, app: str, live: Live) -> None:
-    """Have the containers that are started from now on say that they hold this. Raises Lost, PhaseFailed."""
+async def mark(remote: Remote, app: str, live: Live, there: Sequence[str]) -> None:
+    """Have the containers that are started from now on say that they hold this. there: the marks until now.
+
+    Raises Lost, PhaseFailed.
+    """
     wanted = marks_of(live)
-    there = await _marks_there(remote, app)
     for stale in (mark for mark in there if mark not in wanted):
         await _change(remote, "docker-options:remove", app, stale)
     for missing in (mark for mark in wanted if mark not in there):
@@ -49,7 +55,7 @@ async def mark(remote: Remote, app: str, live: Live) -> None:
 
 def read(labels: Mapping[str, str], found: Live) -> Live:
     """What is live, as its labels mark it; as it is found, of something else, if they are not about this image."""
-    marks = {name.removeprefix(_PREFIX): value for name, value in labels.items() if name.startswith(_PREFIX)}
+    marks = {name.removeprefix(PREFIX): value for name, value in labels.items() if name.startswith(PREFIX)}
     owner = {"team": marks.get("team"), "app_id": marks.get("app-id")}
     if found.image is None or marks.get("image") != digest_of(found.image):
         return _marked(found, owner)
@@ -72,11 +78,20 @@ def _number(text: str | None) -> int | None:
 
 def reported(report: str) -> list[str] | None:
     """Our options, as `docker-options:report` tells them among others; None: it tells none of any kind."""
-    found = _REPORTED.search(report)
-    return _OURS.findall(found[1]) if found else None
+    lines = (line.strip() for line in report.split("\n"))
+    found = next((line for line in lines if line.startswith(_REPORTED)), None)
+    return None if found is None else _OURS.findall(found.removeprefix(_REPORTED))
 
 
-async def _marks_there(remote: Remote, app: str) -> Sequence[str]:
+def refuse_another_teams(marks: Sequence[str], job: Job) -> None:
+    """Of an app that runs nothing, its marks say whose it is. Raises PhaseFailed `foreign-app`."""
+    owners = (mark.removeprefix(_TEAM) for mark in marks if mark.startswith(_TEAM))
+    if other := next((owner for owner in owners if owner != job.team), None):
+        raise foreign_app(job.request, printable(other[:_MOST_OWNER]))
+
+
+async def marks_there(remote: Remote, app: str) -> Sequence[str]:
+    """The marks of an app that is there. Raises Lost, PhaseFailed."""
     answer = await remote.ask("docker-options:report", app)
     found = reported(answer.out)
     if answer.exit_code != 0 or found is None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -13,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from ownstack_contracts.jobs import Live
 from ownstack_contracts.names import ConfigKey
 from ownstack_deployer.clock import Clock
+from ownstack_deployer.drivers.dokku import markers
 from ownstack_deployer.drivers.dokku.commands import run_of
 from ownstack_deployer.drivers.dokku.deploying import Deployment
 from ownstack_deployer.drivers.dokku.inspecting import UNKNOWN_APP, Sight, inspect
@@ -65,8 +67,14 @@ class DokkuPlace:
             self._sight = await inspect(self._remote, self._app)
         return self._sight.live
 
-    async def config_keys(self, until: float) -> Sequence[str]:
+    async def config_keys(self, until: float) -> Sequence[str] | None:
         """Ask Dokku for the names of the variables that it does not set itself."""
+        try:
+            await self._refuse_another_teams(until)
+        except PhaseFailed as failure:
+            if failure.code == "foreign-app":
+                return None
+            raise
         async with self._bounded("look", until):
             answer = await self._remote.ask("config:keys", self._app)
         if answer.exit_code == UNKNOWN_APP:
@@ -75,7 +83,7 @@ class DokkuPlace:
             raise PhaseFailed(
                 "dokku-failed", f"`config:keys {self._app}` ended with exit code {answer.exit_code}{answer.said}"
             )
-        return [key for key in answer.out.split() if _is_the_apps(key)][:_MOST_KEYS]
+        return list(islice((key for key in answer.out.split() if _is_the_apps(key)), _MOST_KEYS))
 
     async def release_task(self, log: Log) -> bool:
         """Begin the whole deployment, up to the end of its release tasks; it goes on while `restart` is awaited."""
@@ -101,6 +109,7 @@ class DokkuPlace:
 
     async def remove(self, log: Log) -> None:
         """Have Dokku destroy the app. That it is gone already is as good."""
+        await self._refuse_another_teams(self._job.until)
         lines = Lines(log)
         try:
             async with self._bounded("remove", self._job.until):
@@ -117,6 +126,7 @@ class DokkuPlace:
 
     async def run(self, command: Sequence[str], log: Log) -> int:
         """Run it in a container of its own."""
+        await self._refuse_another_teams(self._job.until)
         exit_code, lines = await self._run(command, log, "run")
         if exit_code == UNKNOWN_APP and f"App {self._app} does not exist" in str(lines.last):
             raise PhaseFailed(
@@ -147,10 +157,23 @@ class DokkuPlace:
             raise
         return deployment
 
+    async def _refuse_another_teams(self, until: float) -> None:
+        """Whose a version is that is live, whoever looked has seen; where none is, the app's options say it."""
+        sight = await self._seen(until)
+        if sight.exists and sight.live is None:
+            async with self._bounded("look", until):
+                there = await markers.marks_there(self._remote, self._app)
+            markers.refuse_another_teams(there, self._job)
+
+    async def _seen(self, until: float) -> Sight:
+        if self._sight is None:
+            async with self._bounded("look", until):
+                self._sight = await inspect(self._remote, self._app)
+        return self._sight
+
     async def _new_deployment(self) -> Deployment:
         try:
-            async with self._bounded("look", self._job.until):
-                sight = self._sight or await inspect(self._remote, self._app)
+            sight = await self._seen(self._job.until)
         except PhaseFailed as failure:
             failure.began = False
             raise

@@ -48,6 +48,8 @@ class Progress:
 
     def see(self, line: str) -> None:
         """One more line."""
+        if not line:
+            return
         plain = _COLOURS.sub("", line)
         self.last.add([plain])
         if self._quoting or _QUOTES.match(plain):

@@ -13,10 +13,18 @@ from ownstack_deployer.drivers.dokku.commands import line_of
 from ownstack_deployer.drivers.dokku.connecting import Patience, Server, connect
 from ownstack_deployer.drivers.dokku.keys import OurKey
 from ownstack_deployer.drivers.output import Captured, LastLines, Takes, printable
+from ownstack_deployer.drivers.port import PhaseFailed
 
-CHUNK = 65_536
-MOST_ANSWER = 4 * 1024 * 1024
-"""Bytes of an answer: what runs of an app is told with 10 KB for each container."""
+CHUNK = 32_768
+"""Bytes that are worked off between two turns of all else; and that a command may say before we have taken them.
+
+Both, since asyncssh may have as many more sent with each read: if they were more than are read, what is not read yet
+would grow without bounds.
+"""
+MOST_ANSWER = 65_536
+"""Bytes of an answer, if nothing else is said."""
+_MOST_SAID = 8_000
+"""Characters at the end of an answer that are looked at for its last lines."""
 
 
 class Lost(Exception):
@@ -25,19 +33,32 @@ class Lost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command said, and how it ended. `out` is cut off when it is `too_long`."""
+    """What a command said, and how it ended."""
 
     exit_code: int
     out: str
     errors: str
-    too_long: bool
 
     @property
     def said(self) -> str:
         """How a message goes on that says what has ended."""
         last = LastLines()
-        last.add([printable(line) for line in (self.errors or self.out).splitlines()])
+        last.add([printable(line) for line in (self.errors or self.out)[-_MOST_SAID:].splitlines()])
         return str(last)
+
+
+class _TooLong(Exception):
+    """An answer is longer than it may be."""
+
+
+class _Bounded(Captured):
+    """Keeps an answer. Raises _TooLong, instead of reading on and on."""
+
+    async def take(self, data: bytes) -> None:
+        """See Captured."""
+        await super().take(data)
+        if self.too_long:
+            raise _TooLong
 
 
 class Running:
@@ -89,15 +110,27 @@ class Remote:
                 stdin=asyncssh.DEVNULL,
                 stderr=asyncssh.PIPE if apart else asyncssh.STDOUT,
                 encoding=None,
+                window=CHUNK,
             )
         return Running(process)
 
-    async def ask(self, *words: str) -> Answer:
-        """Run a command that says little. Raises Lost, PhaseFailed."""
+    async def ask(self, *words: str, most: int = MOST_ANSWER, too_long: str = "dokku-failed") -> Answer:
+        """Run a command that says little: `most` bytes. Raises Lost, PhaseFailed.
+
+        If it says more, the connection is closed, and the code of the failure is `too_long`.
+        """
         running = await self.start(*words, apart=True)
-        out, errors = Captured(MOST_ANSWER), Captured()
-        exit_code = await running.pass_on(out, errors)
-        return Answer(exit_code, _text(out), _text(errors), out.too_long)
+        out, errors = _Bounded(most), _Bounded(MOST_ANSWER)
+        try:
+            exit_code = await running.pass_on(out, errors)
+        except _TooLong as error:
+            await self.close()
+            raise PhaseFailed(
+                too_long,
+                f"What `{' '.join(words)[:200]}` says on {self.server} is too long: more than {most:,} bytes, or "
+                f"{MOST_ANSWER:,} of errors. Is it a Dokku of 0.38?",
+            ) from error
+        return Answer(exit_code, _text(out), _text(errors))
 
     async def close(self) -> None:
         """Close the connection, if there is one: the server ends what is under way. The next command gets another."""
@@ -132,7 +165,9 @@ async def _pump(stream: asyncssh.SSHReader[bytes], sink: Takes) -> None:
 
 async def _read(stream: asyncssh.SSHReader[bytes]) -> bytes:
     with _losing():
-        return await stream.read(CHUNK)
+        data = await stream.read(CHUNK)
+    await asyncio.sleep(0)  # of a flood, reading alone would never wait
+    return data
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ MANIFEST = "app.json"
 
 async def postdeploy_of(remote: Remote, app: str) -> str | None:
     """The script; None: the image has none. Raises Lost, PhaseFailed `app-json-unreadable`."""
-    answer = await remote.ask(*run_of(app, ["cat", MANIFEST]))
+    answer = await remote.ask(*run_of(app, ["cat", MANIFEST]), too_long="app-json-unreadable")
     if answer.exit_code != 0:
         if _is_absent(answer):
             return None
@@ -24,7 +24,7 @@ async def postdeploy_of(remote: Remote, app: str) -> str | None:
     try:
         manifest = json.loads(answer.out)
         script = manifest.get("scripts", {}).get("postdeploy")
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise PhaseFailed(
             "app-json-unreadable", f"The {MANIFEST} in the image of {app} is no JSON object: {error}. Mend it."
         ) from error

@@ -47,6 +47,16 @@ class ProgramDriver:
         del request
         return False
 
+    def repeats_release_task(self, request: StackJob) -> bool:
+        """It is a phase of its own."""
+        del request
+        return False
+
+    def removes_again(self, request: StackJob) -> bool:
+        """A program says with `look` whether anything is left, and need not expect to remove nothing."""
+        del request
+        return False
+
     def hold(self, job: Job) -> AbstractAsyncContextManager[Place]:
         """Take the file lock that the programs inherit."""
         return self._hold(job)
