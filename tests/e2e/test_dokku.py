@@ -127,6 +127,22 @@ def test_a_team_takes_over_what_runs_and_promotes_breaks_mends_and_rolls_back(
     assert team.ownstack("run", "shop", "--stack", "eu-1", "--", "sh", "-c", "exit 3").code == 3
 
 
+def test_what_somebody_has_deployed_past_us_in_production_is_not_taken_for_unchanged(
+    team: House, servers: dict[str, DokkuServer]
+) -> None:
+    production = servers["eu-1"]
+    pipeline(team, servers, "eu-1")
+    team.right("app", "pipeline", "promote", "shop-staging")
+    again = team.right("app", "pipeline", "promote", "shop-staging", "--json").json
+    assert [stack["state"] for stack in again["stacks"]] == ["unchanged"]
+    assert len(production.tasks("shop", "release", "start")) == 1
+
+    production.deploy_by_hand("shop", "v3")
+    put_right = team.right("app", "pipeline", "promote", "shop-staging", "--json").json
+    assert [stack["state"] for stack in put_right["stacks"]] == ["succeeded"]
+    assert production.live("shop") == production.image("v1")
+
+
 def test_an_image_that_was_built_on_the_staging_server_is_not_promoted(
     team: House, servers: dict[str, DokkuServer]
 ) -> None:

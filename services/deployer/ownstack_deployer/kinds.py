@@ -32,7 +32,15 @@ from ownstack_contracts.jobs import (
     StackRunRequested,
 )
 from ownstack_deployer.drivers.port import PhaseFailed, Place
-from ownstack_deployer.live import is_foreign, is_live, live_of, outcome_lost, refuse_if_foreign, refuse_if_not_ours
+from ownstack_deployer.live import (
+    holds_image,
+    is_foreign,
+    is_live,
+    live_of,
+    outcome_lost,
+    refuse_if_foreign,
+    refuse_if_not_ours,
+)
 from ownstack_deployer.runs import LeaseOver, Run
 
 DeployPhase = Literal["look", "release-task", "restart"]
@@ -49,6 +57,8 @@ async def deploy(run: Run, place: Place) -> RunReport:
         if is_live(request, live):  # an earlier run got so far
             return run.report(StackDeploySucceeded, live=live)
         refuse_if_not_ours(run.job.team, request, live)
+        if request.unless_live and holds_image(request, live):
+            return run.report(StackDeploySucceeded, live=live, unchanged=True)
         phase = "release-task"
         _refuse_a_second_task(run)
         if request.release_task and not run.grant.release_task_done:

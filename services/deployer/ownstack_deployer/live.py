@@ -71,3 +71,8 @@ def is_live(request: StackDeployRequested, live: Live | None) -> bool:
         and live.image is not None
         and digest_of(live.image) == digest_of(request.image)
     )
+
+
+def holds_image(request: StackDeployRequested, live: Live | None) -> bool:
+    """Whether the stack holds the image of the request, whoever has left it there."""
+    return live is not None and live.image is not None and digest_of(live.image) == digest_of(request.image)

@@ -195,7 +195,7 @@ async def test_a_command_tells_its_exit_code_and_what_it_prints(stand: Stand) ->
     assert await run(stand, "true") == 0
 
 
-@pytest.mark.parametrize("words", [("-n", "x"), ("a", "-n"), ("-e", "-E"), ("it's", "-nE", '"')])
+@pytest.mark.parametrize("words", [("-n", "x"), ("-n",), ("a", "-n"), ("-e", "-E"), ("it's", "-nE", '"')])
 async def test_words_that_dokku_would_swallow_arrive(stand: Stand, words: Sequence[str]) -> None:
     stand.server.deploy_by_hand(APP, "v1")
     assert await run(stand, "echo", *words) == 0

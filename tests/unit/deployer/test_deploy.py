@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.deployer.scene import IMAGE, LEASE, OLDER, FakeDriver, Scene, deploy, failure, idle, mine, older, until
+from tests.unit.deployer.scene import (
+    IMAGE,
+    LEASE,
+    OLDER,
+    TEAM,
+    FakeDriver,
+    Scene,
+    deploy,
+    failure,
+    idle,
+    mine,
+    older,
+    until,
+)
 
 from ownstack_contracts.envelope import decode
 from ownstack_contracts.jobs import (
     JobClaimed,
+    Live,
     ReleaseTaskStarted,
     ReleaseTaskSucceeded,
     RestartStarted,
@@ -107,6 +121,25 @@ async def test_an_uncertain_run_that_finds_its_deployment_live_runs_nothing(scen
     end = await scene.hears(StackDeploySucceeded)
     assert scene.driver.done == ["lock", "look", "unlock"]
     assert end.live == mine(deploy())
+
+
+async def test_what_is_known_to_be_live_is_looked_at_and_left_alone_if_it_is(scene: Scene) -> None:
+    held = Live(image=IMAGE, generation=3, deployment="earlier.eu-1", release=1, team=TEAM)
+    scene.driver.live = held
+    await granted(scene, deploy(generation=4).model_copy(update={"unless_live": True}))
+    end = await scene.hears(StackDeploySucceeded)
+
+    assert (end.unchanged, end.live) == (True, held)
+    assert scene.driver.done == ["lock", "look", "unlock"]
+
+
+async def test_what_is_known_to_be_live_and_is_not_is_deployed(scene: Scene) -> None:
+    scene.driver.live = older()
+    await granted(scene, deploy().model_copy(update={"unless_live": True}))
+    end = await scene.hears(StackDeploySucceeded)
+
+    assert (end.unchanged, end.live) == (False, mine(deploy()))
+    assert scene.driver.done == ["lock", "look", "release-task", "restart", "unlock"]
 
 
 async def test_an_uncertain_run_that_finds_the_older_version_runs_the_phases(scene: Scene) -> None:

@@ -297,8 +297,12 @@ def test_what_would_not_arrive_is_refused(word: str) -> None:
 
 @pytest.mark.parametrize("word", ["-n", "-e", "-E", "-nE", "-een", "--help", "--version"])
 def test_what_echo_would_take_for_its_own_goes_through_a_shell(word: str) -> None:
-    assert run_of("shop", ["head", word, "a b"]) == ["run", "shop", "sh", "-c", f"head {word} 'a b'"]
+    assert run_of("shop", ["head", word, "a b"]) == ["run", "shop", "sh", "-c", f" head {word} 'a b'"]
     assert shlex.split(run_of("shop", ["head", word, "it's"])[4]) == ["head", word, "it's"]
+
+
+def test_one_that_stands_alone_does_too() -> None:
+    assert run_of("shop", ["-n"]) == ["run", "shop", "sh", "-c", " -n"]
 
 
 def test_all_else_does_not() -> None:

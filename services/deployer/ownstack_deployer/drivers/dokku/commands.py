@@ -31,7 +31,7 @@ def line_of(words: Sequence[str]) -> str:
 def run_of(app: str, command: Sequence[str]) -> list[str]:
     """The words of `run` for a program with its arguments in the image of the app."""
     if any(_SWALLOWED.fullmatch(word) for word in command):
-        return ["run", app, "sh", "-c", shlex.join(command)]
+        return ["run", app, "sh", "-c", f" {shlex.join(command)}"]  # the blank keeps a lone one from being swallowed
     return ["run", app, *command]
 
 
