@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     stop_grace: float = Field(default=10.0, ge=0)
     """Seconds from SIGTERM to SIGKILL for a program that is past its deadline."""
     dokku_jobs: int = Field(default=4, ge=1, le=1_000)
-    """How many jobs it works on at once on one Dokku server."""
+    """How many jobs it works on at once on one Dokku server, and how many commands beside them."""
     dokku_settle: float = Field(default=20.0, ge=0)
     """Seconds for which a Dokku server is left alone after a connection was lost in the middle of a deployment: what a
     dead client has left under way there ends within 12."""
