@@ -56,15 +56,19 @@ def checked() -> Iterator[None]:
 
 def wrong_settings(error: ValidationError) -> Failure:
     """Which variables are wrong, and how; never what is in them: it may be a secret."""
-    prefix = next(
-        (kind.model_config.get("env_prefix", "") for kind in _kinds(BaseSettings) if kind.__name__ == error.title), ""
-    )
+    prefix = next((kind.model_config.get("env_prefix", "") for kind in _kinds(BaseSettings) if _is_of(error, kind)), "")
     wrong = "; ".join(
         f"{prefix}{'_'.join(str(part) for part in found['loc'])}".upper() + f": {found['msg']}"
         for found in error.errors(include_input=False, include_url=False)
     )
     hint = "`ownstack serve SERVICE --help` lists all settings."
     return Failure("settings-invalid", f"{wrong}.", hint=hint, exit_code=Exit.USAGE)
+
+
+def _is_of(error: ValidationError, kind: type[BaseSettings]) -> bool:
+    """Whether these settings are wrong. Those of several services have one name, and may all be loaded."""
+    wrong = {str(found["loc"][0]) for found in error.errors(include_input=False, include_url=False) if found["loc"]}
+    return kind.__name__ == error.title and wrong <= set(kind.model_fields)
 
 
 def _kinds(kind: type[BaseSettings]) -> list[type[BaseSettings]]:
