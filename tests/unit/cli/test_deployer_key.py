@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -73,8 +72,6 @@ def test_a_key_that_others_can_read_is_refused(ownstack: Run, state: Path) -> No
 
 
 def test_settings_that_are_wrong_are_said(ownstack: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    for service in ("ownstack_api", "ownstack_promoter", "ownstack_projections"):  # their settings have the same name
-        import_module(f"{service}.settings")
     monkeypatch.setenv("OWNSTACK_DEPLOYER_PROGRAMS", "many")
     ended = ownstack("deployer", "key")
     assert (ended.code, "OWNSTACK_DEPLOYER_PROGRAMS" in ended.err) == (2, True)

@@ -6,9 +6,11 @@ import re
 
 import orjson
 import pytest
+from pydantic import create_model
+from pydantic_settings import BaseSettings
 
 from ownstack.commands import serving
-from ownstack.exits import Exit
+from ownstack.exits import Exit, Failure
 from ownstack.main import main
 from ownstack.serve import process
 
@@ -51,6 +53,23 @@ async def test_what_is_wrong_is_named_and_not_repeated(
     (line,) = caplog.records
     assert line.getMessage().startswith(f"{variable}: ")
     assert (getattr(line, "code", None), SECRET in caplog.text) == ("settings-invalid", False)
+
+
+def test_the_settings_of_a_service_are_told_by_their_own_names_though_those_of_others_are_called_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def settings(prefix: str, field: str) -> type[BaseSettings]:
+        return create_model(  # type: ignore[call-overload,no-any-return]
+            "Settings",
+            __base__=BaseSettings,
+            __cls_kwargs__={"env_prefix": prefix},
+            **{field: (int, 1)},
+        )
+
+    _first, second = settings("OWNSTACK_FIRST_", "one_thing"), settings("OWNSTACK_SECOND_", "another_thing")
+    monkeypatch.setenv("OWNSTACK_SECOND_ANOTHER_THING", "many")
+    with pytest.raises(Failure, match="OWNSTACK_SECOND_ANOTHER_THING"), process.checked():
+        second()
 
 
 async def test_a_service_that_is_not_installed_says_how_to_install_it(
