@@ -167,7 +167,7 @@ def stack_deploy_succeeded(rows: Rows, fact: StackDeploySucceeded, stamp: Stamp)
     phases.succeeded(attempt.phases, stamp.at)
     if fact.postdeploy_done:
         phases.was(attempt.phases, "post-deploy", stamp.at)
-    see(rows, stamp, fact.app, fact.stack, fact.live, attempt.asked)
+    see(rows, stamp, fact.app, fact.stack, fact.live, stamp.sequence)
     if fact.unchanged:
         _hold_as(rows, stamp.team, fact.app, fact.stack, attempt.rollout)
     _expect(rows, stamp.team, fact.app, attempt.rollout, fact.stack)
@@ -181,7 +181,7 @@ def stack_deploy_failed(rows: Rows, fact: StackDeployFailed, stamp: Stamp) -> No
     if fact.release_task_began or fact.phase != "release-task":
         phases.failed(attempt.phases, fact.phase, stamp.at)
     if fact.live is not None:
-        see(rows, stamp, fact.app, fact.stack, fact.live, attempt.asked)
+        see(rows, stamp, fact.app, fact.stack, fact.live, stamp.sequence)
     elif fact.phase != "look" and is_live(rows, stamp.team, fact.app, fact.stack):
         doubt(rows, stamp, fact.app, fact.stack)
 

@@ -11,6 +11,7 @@ from ownstack_contracts.message import Message
 from ownstack_contracts.promotions import PromotionOpened
 from ownstack_contracts.rejections import DecisionCut
 from ownstack_contracts.rollouts import DeployOpened, RolloutStarted
+from ownstack_contracts.stacks import StackChanged
 from ownstack_promoter.change import Change
 from ownstack_promoter.deployments import skip_those_that_waited
 from ownstack_promoter.dispatch import Moment, evolve
@@ -87,12 +88,27 @@ def _left_behind(written: Sequence[Message], before: AppStacks) -> Iterator[Mess
 
 def _looks(team: Team, written: Sequence[Message], moment: Moment) -> Iterator[Message]:
     for fact in written:
+        if isinstance(fact, StackChanged):
+            yield from _looks_at_where_it_is(team, fact.stack, moment)
         if not isinstance(fact, AppCreated | AppStackAdded) or (app := team.apps.get(fact.app)) is None:
             continue
         asked = {job.request.stack for job in team.jobs.values() if job.kind == "look" and job.request.app == app.name}
         for stack in app.stacks:
             if stack not in asked and stack not in app.live and f"look:{app.name}@{stack}" not in team.timers.due:
                 yield look(team, app.name, app.id, stack, moment)
+
+
+def _looks_at_where_it_is(team: Team, stack: str, moment: Moment) -> Iterator[Message]:
+    """A stack may have moved: looks at where it was are over, and it is looked at where nothing is known of it."""
+    for app in team.apps.values():
+        if stack not in app.stacks or stack in app.live:
+            continue
+        looks = [j.request for j in team.jobs.values() if j.kind == "look" and j.place == (app.name, stack)]
+        for request in looks:
+            if request.address != team.stacks[stack].address:
+                yield JobClosed(job=request.job, app=app.name, stack=stack, reason="cancelled")
+        if not any(request.address == team.stacks[stack].address for request in looks):
+            yield look(team, app.name, app.id, stack, moment)
 
 
 def _lost_scripts(team: Team, written: Sequence[Message]) -> Iterator[Message]:

@@ -77,6 +77,8 @@ def release_task_started(team: Team, fact: ReleaseTaskStarted) -> None:
 def _forget_release_task(team: Team, report: RunReport) -> None:
     """It turns out that this run has run none; what an earlier one did stays."""
     app, job = team.apps[report.app], team.jobs[report.job]
+    if not job.release_task_began:
+        return
     rollout = rollout_of(team, job)
     assert rollout.release is not None
     stacks = app.release_tasks.get(rollout.release, {})
@@ -141,31 +143,54 @@ def stack_deploy_succeeds(team: Team, report: StackDeploySucceeded, moment: Mome
     if job is None:
         yield from late_sight(team, report, report.live, moment)
         return
+    if report.unchanged and not _may_be_unchanged(job):
+        report = report.model_copy(update={"unchanged": False})
     yield report
     rollout = rollout_of(team, job)
-    change = _seen(team, report, report.live, job)
+    change = _seen(team, report, report.live)
     if report.unchanged:
         change.ended[report.stack] = Ended("unchanged")
-        if not pending(rollout):
-            yield from conclude(team, rollout, change, moment)
+        if rollout.release_task_done:  # after a cut some may not have been asked
+            yield from _ask_those_that_waited(team, rollout, moment)
+        else:
+            yield from skip_if_in_vain(team, rollout, change)
+        yield from conclude(team, rollout, change, moment)
         return
     change.ended[report.stack] = Ended("succeeded")
     change.postdeploy_done = report.postdeploy_done
     if rollout.postdeploy == "each-stack" and not report.postdeploy_done:
         yield request_postdeploy(team, rollout, report.stack, change, moment)
         change.postdeploys_asked.add(report.stack)
-    if not job.release_task_done:
+    if _runs_the_task(job) or rollout.release_task_done:
         yield from _ask_those_that_waited(team, rollout, moment)
-    if not pending(rollout):
-        yield from conclude(team, rollout, change, moment)
+    else:
+        yield from skip_if_in_vain(team, rollout, change)
+    yield from conclude(team, rollout, change, moment)
 
 
-def _seen(team: Team, report: RunReport, live: Live | None, job: Job) -> Change:
-    """What `see` will make of it."""
+def _may_be_unchanged(job: Job) -> bool:
+    return isinstance(job.request, StackDeployRequested) and job.request.unless_live
+
+
+def _runs_the_task(job: Job) -> bool:
+    return isinstance(job.request, StackDeployRequested) and job.request.release_task
+
+
+def skip_if_in_vain(team: Team, rollout: Rollout, change: Change) -> Iterator[StackDeploySkipped]:
+    """Those that wait for the release task never begin once no stack is left that runs it."""
+    going_on = (
+        team.jobs[d.job] for s, d in rollout.deployments.items() if d.job in team.jobs and s not in change.ended
+    )
+    if rollout.unasked and not any(_runs_the_task(job) for job in going_on):
+        yield from skip_those_that_waited(rollout, change)
+
+
+def _seen(team: Team, report: RunReport, live: Live | None) -> Change:
+    """What `see` will make of it: whoever ends while it holds the place saw it last."""
     change, app = Change(), team.apps[report.app]
     if live is not None:
         change.generations[report.stack] = generation_of(live)
-        if is_news(team, app, report.stack, live, job.asked_at):
+        if is_news(team, app, report.stack, live, team.sequence):
             change.live[report.stack] = holding_of(app, live, team.sequence + 1)
     return change
 
@@ -174,14 +199,14 @@ def _seen(team: Team, report: RunReport, live: Live | None, job: Job) -> Change:
 def stack_deploy_succeeded(team: Team, fact: StackDeploySucceeded) -> None:
     end_grant(team, (fact.app, fact.stack), fact.run)
     job = team.jobs[fact.job]
-    see(team, fact.app, fact.stack, fact.live, job.asked_at)
+    see(team, fact.app, fact.stack, fact.live, team.sequence)
     team.timers.cancel(f"look:{fact.app}@{fact.stack}")
     rollout = rollout_of(team, job)
     if fact.unchanged:
         hold_as(team.apps[fact.app], fact.stack, rollout.release)
         end_deployment(team, fact.job, Ended("unchanged"))
         return
-    rollout.release_task_done = True
+    rollout.release_task_done = rollout.release_task_done or _runs_the_task(job)
     rollout.first_live = rollout.first_live or fact.stack
     if fact.postdeploy_done:
         rollout.postdeploy_done = team.apps[fact.app].postdeployed = True
@@ -212,12 +237,12 @@ def stack_deploy_fails(team: Team, report: StackDeployFailed, moment: Moment) ->
         return
     yield report
     rollout = rollout_of(team, job)
-    change = _seen(team, report, report.live, job)
+    change = _seen(team, report, report.live)
     change.ended[report.stack] = Ended("failed", report.code)
     if _leaves_doubt(team, report):
         change.unknown.add(report.stack)
         yield from look_where_unknown(team, team.apps[report.app], (report.stack,), moment)
-    yield from skip_those_that_waited(rollout, change)
+    yield from skip_if_in_vain(team, rollout, change)
     yield from conclude(team, rollout, change, moment)
 
 
@@ -241,7 +266,7 @@ def skip_those_that_waited(
 def stack_deploy_failed(team: Team, fact: StackDeployFailed) -> None:
     end_grant(team, (fact.app, fact.stack), fact.run)
     if fact.live is not None:
-        see(team, fact.app, fact.stack, fact.live, team.jobs[fact.job].asked_at)
+        see(team, fact.app, fact.stack, fact.live, team.sequence)
     elif _leaves_doubt(team, fact):
         forget(team, fact.app, fact.stack)
     if not fact.release_task_began:

@@ -10,7 +10,7 @@ from ownstack_contracts.message import Message
 from ownstack_contracts.promotions import PromotionFailed
 from ownstack_promoter.change import Change, Ended
 from ownstack_promoter.checks import unanswered
-from ownstack_promoter.deployments import end_deployment, rollout_of, skip_those_that_waited
+from ownstack_promoter.deployments import end_deployment, rollout_of, skip_if_in_vain
 from ownstack_promoter.dispatch import Moment, evolves
 from ownstack_promoter.looks import forget, look, look_where_unknown
 from ownstack_promoter.model import Job
@@ -58,7 +58,7 @@ def _expire(team: Team, moment: Moment) -> Iterator[Message]:
     for rollout, change in changes.items():
         target = team.apps[team.rollouts[rollout].app]
         yield from look_where_unknown(team, target, sorted(change.unknown), moment)
-        yield from skip_those_that_waited(team.rollouts[rollout], change)
+        yield from skip_if_in_vain(team, team.rollouts[rollout], change)
         yield from conclude(team, team.rollouts[rollout], change, moment)
 
 

@@ -59,7 +59,14 @@ def left_behind(job: Job, code: str, message: str) -> StackAppLeftBehind:
 @evolves(StackAppRemoved)
 def app_was_removed(team: Team, fact: StackAppRemoved) -> None:
     job, app = team.jobs[fact.job], team.apps.get(fact.app)
-    if app is not None and (known := app.live.get(fact.stack)) and known.generation < job.request.generation:
+    stack = team.stacks.get(fact.stack)
+    moved = stack is None or stack.address != job.request.address
+    if (
+        app is not None
+        and not moved
+        and (known := app.live.get(fact.stack))
+        and known.generation < job.request.generation
+    ):
         del app.live[fact.stack]  # it is on the stack again, and was looked at before it was removed
     _removal_ended(team, fact)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ownstack_contracts.jobs import StackDeployRequested
 from ownstack_contracts.message import Message
 from ownstack_contracts.rollouts import DeployOpened, ReleaseTaskRun, RollbackRequested
 from ownstack_promoter.change import Change
@@ -60,7 +61,7 @@ def _target(team: Team, app: App, stacks: Sequence[str], named: int | None) -> i
         content, position = app.releases[present].content, _position(app, present)
         for number in sorted(app.was_live, reverse=True):
             release = app.releases[number]
-            if number < position and release.rolled_back_to is None and release.content != content:
+            if number < position and release.content != content:
                 return number
     raise Refused(
         "nothing-to-roll-back-to",
@@ -73,7 +74,7 @@ def _present(team: Team, app: App, stacks: Sequence[str]) -> int | None:
     """What is to be undone: the release that is being deployed, or the newest that is live on these stacks."""
     live = {number for stack in stacks if (number := _number_on(app, stack)) is not None}
     active = team.rollouts[app.active] if app.active is not None else None
-    if active is not None and active.open and active.release is not None:
+    if active is not None and active.release is not None and not active.open.isdisjoint(stacks):
         live.add(active.release)
     return max(live, default=None)
 
@@ -98,15 +99,23 @@ def release_tasks_since(team: Team, app: App, target: int) -> list[ReleaseTaskRu
     known = {number: dict(stacks) for number, stacks in app.release_tasks.items()}
     active = team.rollouts[app.active] if app.active is not None else None
     if active is not None and active.release is not None:
-        for deployment in active.deployments.values():
-            if deployment.state == "granted":  # it goes on, whatever is rolled back meanwhile
-                known.setdefault(active.release, {}).setdefault(deployment.stack, False)
+        for stack in active.deployments:
+            if _may_yet_run_its_task(team, active, stack):
+                known.setdefault(active.release, {}).setdefault(stack, False)
     return [
         ReleaseTaskRun(release=number, stack=stack, succeeded=succeeded)
         for number, stacks in sorted(known.items())
         if number > target and app.releases[number].content != content
         for stack, succeeded in stacks.items()
     ]
+
+
+def _may_yet_run_its_task(team: Team, active: Rollout, stack: str) -> bool:
+    """What was granted goes on, whatever is rolled back meanwhile."""
+    deployment = active.deployments[stack]
+    job = team.jobs.get(deployment.job or "")
+    request = job.request if job is not None else None
+    return deployment.state == "granted" and isinstance(request, StackDeployRequested) and request.release_task
 
 
 def _unacknowledged(app: App, target: int, stacks: Sequence[str], crossed: list[ReleaseTaskRun]) -> Refused:

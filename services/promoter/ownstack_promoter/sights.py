@@ -9,7 +9,7 @@ from ownstack_contracts.jobs import StackLookFailed, StackObserved
 from ownstack_contracts.message import Message
 from ownstack_promoter.dispatch import Moment, decides
 from ownstack_promoter.imports import import_failed, import_seen, importing
-from ownstack_promoter.looks import again_at, found, holding_of, is_news, late_sight
+from ownstack_promoter.looks import again_at, found, found_release, holding_of, is_news, late_sight
 from ownstack_promoter.model import App, Holding, Job, Looking
 from ownstack_promoter.places import give_back, holder, holder_lately
 from ownstack_promoter.promotions import open_promotion
@@ -43,14 +43,19 @@ def _source_seen(
     if (end := objection(looking, source, held)) is not None:
         yield end
         return
-    content = next(iter(held.values())).content  # type: ignore[union-attr]
-    assert content is not None
-    number = looking.expected or newest(source.releases, content)
-    if number is not None:
-        yield from open_promotion(team, looking, number, source.releases[number].image, moment)
-    else:
+    holding = next(iter(held.values()))
+    assert holding is not None
+    assert holding.content is not None
+    assert holding.image is not None
+    number = looking.expected or newest(source.releases, holding.content)
+    if number is None and release is None:  # it was seen before, by a deployment that failed
+        release = found_release(source.name, source.id, source.next_release, holding.image)
+        yield release
+    if number is None:
         assert release is not None
         yield from open_promotion(team, looking, release.release, release.image, moment)
+    else:
+        yield from open_promotion(team, looking, number, source.releases[number].image, moment)
 
 
 def _held(team: Team, source: App, stack: str, report: StackObserved, job: Job) -> Holding | None:

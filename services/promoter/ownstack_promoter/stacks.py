@@ -77,8 +77,16 @@ def stack_changed(team: Team, fact: StackChanged) -> None:
     if fact.address in (None, stack.address):
         return
     stack.address = str(fact.address)
+    _outdate(team, stack.name)
     for app in _users(team, stack):
         app.live.pop(stack.name, None)
+
+
+def _outdate(team: Team, stack: str) -> None:
+    """Whatever was seen there is older than what is looked for from now on."""
+    for place in team.generations:
+        if place[1] == stack:
+            team.generations[place] += 1
 
 
 def _users(team: Team, stack: Stack) -> list[App]:
@@ -169,6 +177,7 @@ def _left_behind(app: App, stack: str) -> StackAppLeftBehind:
 @evolves(StackRemoved)
 def stack_removed(team: Team, fact: StackRemoved) -> None:
     del team.stacks[fact.stack]
+    _outdate(team, fact.stack)
     for app in team.apps.values():
         if fact.stack in app.stacks:
             forget_place(team, app, fact.stack)

@@ -209,3 +209,34 @@ def test_what_it_says_to_do_is_about_the_stacks_that_were_meant() -> None:
     with pytest.raises(Refused) as refused:
         decide(story.team, RollbackRequested(app="blog", stacks=("us-1",)), Moment(story.now, "b1", "token:ann"))
     assert str(refused.value.hint) == "ownstack rollback blog --to v1 --stack us-1 --acknowledge-migrations"
+
+
+def test_after_one_and_a_new_deployment_it_goes_to_what_was_live_in_between() -> None:
+    story = blog(A, B)
+    story.finish(story.say(acknowledged(), id="b1"))
+    story.deployed("blog", C)
+    assert one(DeployOpened, story.say(acknowledged(), id="b2")).image == A
+
+
+def test_what_is_deployed_elsewhere_is_not_what_is_undone_here() -> None:
+    story = blog(A, B)
+    (eu,) = of(StackDeployRequested, story.say(DeployRequested(app="blog", image=C, stacks=("eu-1",))))
+    story.claim(eu)
+    assert one(DeployOpened, story.say(acknowledged(stacks=("us-1",)))).rolled_back_to == 1
+
+
+def test_a_retry_that_fails_before_its_task_forgets_nothing() -> None:
+    story = blog(A)
+    eu, us = of(StackDeployRequested, story.say(DeployRequested(app="blog", image=B)))
+    about = report(eu, story.claim(eu))
+    story.say(ReleaseTaskStarted(**about))
+    story.say(ReleaseTaskSucceeded(**about))
+    story.say(StackDeployFailed(**about, phase="restart", code="unhealthy", message="No."))
+    story.say(StackDeployFailed(**report(us, story.claim(us)), phase="look", code="odd", message="No."))
+    again = one(StackDeployRequested, story.say(StackRetryRequested(app="blog", stack="eu-1")))
+    about = report(again, story.claim(again))
+    late = StackDeployFailed(
+        **about, phase="release-task", code="running-deadline", message="No.", release_task_began=False
+    )
+    story.say(late)
+    assert story.refused(RollbackRequested(app="blog", release=1)) == "migrations-not-acknowledged"

@@ -10,6 +10,7 @@ from ownstack_contracts.jobs import (
     JobClosed,
     LeaseLapsed,
     Live,
+    StackDeployFailed,
     StackDeployRequested,
     StackDeploySucceeded,
     StackLookFailed,
@@ -213,3 +214,19 @@ def test_what_it_says_fits_into_a_fact_however_long_the_names_of_images_are() ->
     for number, look in enumerate(looks):
         facts = story.answer_look(look, Live(image=f"{'a' * 500}@sha256:{number:064x}"))
     assert one(PromotionFailed, facts).code == "source-drifted"
+
+
+def test_what_a_failed_deployment_has_seen_already_is_found_all_the_same() -> None:
+    story = Story()
+    story.app("shop-staging", "staging-1")
+    story.app("shop", "eu-1")
+    story.pipeline("shop-staging", "shop")
+    look = begun(story)
+    request = one(StackDeployRequested, story.say(DeployRequested(app="shop-staging", image=A)))
+    failed = StackDeployFailed(
+        **report(request, story.claim(request)), phase="restart", code="x", message="No.", live=Live(image=B)
+    )
+    story.say(failed)
+    facts = story.answer_look(look, Live(image=B))
+    assert one(PromotionOpened, facts).image == B
+    assert of(ReleaseCreated, facts)[0].origin == "found"

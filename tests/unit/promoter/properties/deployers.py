@@ -35,9 +35,11 @@ from ownstack_contracts.jobs import (
     StackRunRequested,
 )
 from ownstack_contracts.message import Message
-from ownstack_promoter.model import place_of
+from ownstack_contracts.names import digest_of
+from ownstack_promoter.model import Place, place_of
 
-Place = tuple[str, str]
+Server = tuple[str, str, str]
+"""An app on a stack, and where that is: one that moves holds something else."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,13 @@ class Deployers:
 
     world: World
     runs: list[Run] = field(default_factory=list)
-    live: dict[Place, Live] = field(default_factory=dict)
+    live: dict[Server, Live] = field(default_factory=dict)
     done: dict[str, RunReport] = field(default_factory=dict)
     """What each run did and saw while it held its grant, whether it has told so or not."""
+
+    def server(self, app: str, stack: str) -> Server:
+        """Where an app is on a stack now."""
+        return app, stack, self.world.team.stacks[stack].address
 
     def open_requests(self) -> list[StackJob]:
         """The requests whose jobs are open, in order."""
@@ -81,9 +87,9 @@ class Deployers:
         run = self.claim(request)
         if run is None:
             return False
-        for phase in _phases(request):
-            self.world.report(phase(**run.about))
         outcome = self.end(run, good=ending != "bad")
+        for phase in _phases(request, outcome):
+            self.world.report(phase(**run.about))
         if ending != "silent":
             self.world.report(outcome)
         return True
@@ -99,7 +105,7 @@ class Deployers:
         return self.done[run.name]
 
     def _do(self, run: Run, *, good: bool) -> RunReport:
-        request, there = run.request, self.live.get((run.request.app, run.request.stack))
+        request, there = run.request, self.live.get(_server(run.request))
         if isinstance(request, StackDeployRequested):
             return self._deploy(run, request, there, good=good)
         if isinstance(request, PostdeployRequested):
@@ -115,10 +121,12 @@ class Deployers:
     def _deploy(self, run: Run, request: StackDeployRequested, there: Live | None, *, good: bool) -> RunReport:
         """A driver refuses what is older than what it finds."""
         stale = there is not None and there.generation > request.generation
+        if request.unless_live and there is not None and not stale and _holds_image(request, there):
+            return StackDeploySucceeded(**run.about, live=there, unchanged=True)
         if stale or not good:
             code = "stale" if stale else "exit-1"
             return StackDeployFailed(**run.about, phase="release-task", code=code, message="It failed.", live=there)
-        live = self.live[request.app, request.stack] = _released(request)
+        live = self.live[_server(request)] = _released(request)
         return StackDeploySucceeded(**run.about, live=live)
 
     def _remove(self, run: Run, there: Live | None, *, good: bool) -> RunReport:
@@ -126,7 +134,7 @@ class Deployers:
         if stale or not good:
             code = "stale" if stale else "exit-1"
             return StackAppRemovalFailed(**run.about, code=code, message="It failed.")
-        self.live.pop((run.request.app, run.request.stack), None)
+        self.live.pop(_server(run.request), None)
         return StackAppRemoved(**run.about)
 
     def tell_again(self) -> None:
@@ -138,7 +146,7 @@ class Deployers:
         """Once all was told, the team knows of each of its stacks what it really holds."""
         for app in self.world.team.apps.values():
             for stack in app.stacks:
-                known, there = app.live.get(stack), self.live.get((app.name, stack))
+                known, there = app.live.get(stack), self.live.get(self.server(app.name, stack))
                 told = known and (known.image, known.generation)
                 assert told == (there and (there.image, there.generation)), f"{app.name} on {stack}"
 
@@ -146,7 +154,7 @@ class Deployers:
         """A report that may have nothing to do with where the run is: early, late, of another kind, or untrue."""
         sights = (
             None,
-            self.live.get((run.request.app, run.request.stack)),
+            self.live.get(_server(run.request)),
             Live(image=image),
             Live(reference="dokku/shop:latest"),
             Live(image=image, generation=run.request.generation, team=NAME, app_id=run.request.app_id, release=1),
@@ -158,6 +166,7 @@ class Deployers:
             ReleaseTaskSucceeded(**run.about),
             RestartStarted(**run.about),
             StackDeploySucceeded(**run.about, live=live),
+            StackDeploySucceeded(**run.about, live=live, unchanged=True),
             StackDeployFailed(**run.about, phase="look", code="odd", message="Odd.", live=sights[number % len(sights)]),
             PostdeployStarted(**run.about),
             PostdeploySucceeded(**run.about),
@@ -205,7 +214,18 @@ class Deployers:
         raise AssertionError(f"timers for ever: {self.world.team.timers.due}")
 
 
-def _phases(request: StackJob) -> tuple[type[RunReport], ...]:
+def _server(request: StackJob) -> Server:
+    return request.app, request.stack, request.address
+
+
+def _holds_image(request: StackDeployRequested, there: Live) -> bool:
+    return there.image is not None and digest_of(there.image) == digest_of(request.image)
+
+
+def _phases(request: StackJob, outcome: RunReport) -> tuple[type[RunReport], ...]:
+    """Of a stack that holds the image already, nothing begins."""
+    if isinstance(outcome, StackDeploySucceeded) and outcome.unchanged:
+        return ()
     if isinstance(request, StackDeployRequested):
         task = (ReleaseTaskStarted, ReleaseTaskSucceeded) if request.release_task else ()
         return (*task, RestartStarted)

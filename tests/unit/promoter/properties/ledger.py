@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from ownstack_contracts.apps import AppCreated, AppImported, AppSettingsChanged
 from ownstack_contracts.jobs import (
     JobClosed,
     JobGranted,
@@ -30,6 +31,7 @@ from ownstack_contracts.jobs import (
 from ownstack_contracts.message import Message
 from ownstack_contracts.promotions import PromotionBegun, PromotionEnd, PromotionOpened
 from ownstack_contracts.rollouts import DeployEnd, DeployOpened, RolloutStarted
+from ownstack_contracts.stacks import StackAdded, StackChanged, StackRemoved
 from ownstack_promoter.model import place_of
 
 Place = tuple[str, str]
@@ -64,6 +66,13 @@ class Ledger:
     """Per app the rollout that was started and has not ended."""
     requests: dict[str, StackJob] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
+    addresses: dict[str, str] = field(default_factory=dict)
+    first_stack: set[str] = field(default_factory=set)
+    """The apps whose release task runs on their first stack alone."""
+    one_first: set[str] = field(default_factory=set)
+    """The rollouts that began so."""
+    tasks_done: set[str] = field(default_factory=set)
+    """The rollouts whose release task is known to have ended well."""
 
     def tell(self, fact: Message) -> None:
         """One more fact. Raises AssertionError if it breaks a rule."""
@@ -94,12 +103,28 @@ class Ledger:
         if isinstance(fact, StackDeployRequested | StackAppRemovalRequested):
             assert fact.generation > self.generations.get(place, 0), f"a generation that does not grow: {fact}"
         self.generations[place] = max(self.generations.get(place, 0), fact.generation)
+        if isinstance(fact, StackDeployRequested):
+            self._asked_without_its_task(fact)
         if isinstance(fact, StackDeployRequested | PostdeployRequested):
             assert self.active.get(fact.app, fact.rollout) == fact.rollout, f"beside another rollout: {fact}"
 
+    def _asked_without_its_task(self, fact: StackDeployRequested) -> None:
+        if fact.rollout in self.one_first and not fact.release_task and not fact.unless_live:
+            assert fact.rollout in self.tasks_done, f"its release task has not run on the first stack: {fact}"
+
+    def _task_ran(self, fact: RunReport) -> None:
+        request = self.requests[fact.job]
+        unchanged = isinstance(fact, StackDeploySucceeded) and fact.unchanged
+        if isinstance(request, StackDeployRequested) and request.release_task and not unchanged:
+            self.tasks_done.add(request.rollout)
+
     def _reported(self, fact: RunReport) -> None:
         place = place_of(fact)
+        if isinstance(fact, ReleaseTaskSucceeded | StackDeploySucceeded):
+            self._task_ran(fact)
         if isinstance(fact, StackDeploySucceeded | StackDeployFailed | StackObserved) and fact.live is not None:
+            there = self.addresses.get(fact.stack, self.requests[fact.job].address)
+            assert there == self.requests[fact.job].address, f"seen on the server before: {fact}"
             self.generations[place] = max(self.generations.get(place, 0), fact.live.generation)
         if isinstance(fact, PHASES):
             assert self.holders.get(place) == fact.run, f"a phase of a run that holds nothing: {fact}"
@@ -116,7 +141,20 @@ class Ledger:
             assert fact.job not in self.closed, f"a second outcome: {fact}"
             self.closed.add(fact.job)
 
+    def _told_of_a_stack_or_app(self, fact: Message) -> None:
+        if isinstance(fact, StackAdded):
+            self.addresses[fact.stack] = fact.address
+        elif isinstance(fact, StackChanged):
+            self.addresses[fact.stack] = fact.address if fact.address is not None else self.addresses[fact.stack]
+        elif isinstance(fact, StackRemoved):
+            del self.addresses[fact.stack]
+        elif isinstance(fact, AppCreated | AppImported):
+            self.first_stack.discard(fact.app)
+        elif isinstance(fact, AppSettingsChanged) and fact.release_task is not None:
+            (self.first_stack.add if fact.release_task == "first-stack" else self.first_stack.discard)(fact.app)
+
     def _told_of_a_rollout(self, fact: Message) -> None:
+        self._told_of_a_stack_or_app(fact)
         if isinstance(fact, PromotionBegun):
             self._opened(fact.promotion, fact)
         elif isinstance(fact, PromotionOpened):
@@ -127,6 +165,8 @@ class Ledger:
         elif isinstance(fact, RolloutStarted):
             assert fact.app not in self.active, f"two rollouts at once: {fact} beside {self.active[fact.app]}"
             self.active[fact.app] = fact.rollout
+            if fact.app in self.first_stack:
+                self.one_first.add(fact.rollout)
         elif isinstance(fact, PromotionEnd):
             self._ended(fact.promotion, fact.target)
         elif isinstance(fact, DeployEnd):

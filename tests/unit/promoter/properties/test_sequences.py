@@ -26,7 +26,7 @@ from ownstack_contracts.message import Command, Message
 from ownstack_contracts.pipelines import PipelineCreated, PipelineRemoved, StageRemoved, StagingAdded
 from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
 from ownstack_contracts.rollouts import DeployRequested, RollbackRequested, RunRequested, StackRetryRequested
-from ownstack_contracts.stacks import CheckRequested, StackAdded, StackRemoved
+from ownstack_contracts.stacks import CheckRequested, StackAdded, StackChanged, StackRemoved
 from ownstack_contracts.teams import TeamCreated
 from ownstack_promoter.domain import Refused
 
@@ -41,12 +41,34 @@ JUMPS = (1, 1, 30, 60, 16 * 60, 31 * 60, 15 * 24 * 3_600)
 
 apps = st.sampled_from((*APPS, "shop-staging", "shop"))
 stacks = st.sampled_from(STACKS)
+DRIVERS = (
+    ("noop",) * 3,
+    ("program",) * 3,
+    ("noop", "program", "program"),
+    ("program", "noop", "noop"),
+    ("dokku", "program", "noop"),
+)
+"""Per stack. What a program or Dokku is known to hold is looked at before it counts."""
+
+
+def added(stack: str, driver: str, server: int = 1) -> StackAdded:
+    """A stack on one of its servers."""
+    return StackAdded(stack=stack, driver=driver, address=address(stack, driver, server))  # type: ignore[arg-type]
+
+
+def address(stack: str, driver: str, server: int) -> str:
+    """One of the addresses that a stack may have."""
+    return {"program": f"/{stack}/{server}", "dokku": f"dokku@{stack}-{server}.example:22"}.get(
+        driver, f"{stack}-{server}"
+    )
+
+
 some_stacks = st.lists(stacks, unique=True, max_size=3).map(tuple)
 images = st.sampled_from(IMAGES)
 pick = st.integers(0, 999)
 production, staging, before = apps, apps, st.none() | apps
 structure: st.SearchStrategy[Command] = st.one_of(
-    st.builds(StackAdded, stack=stacks, driver=st.just("noop")),
+    st.builds(added, stack=stacks, driver=st.sampled_from(("noop", "program", "dokku"))),
     st.builds(StackRemoved, stack=stacks, forget=st.booleans()),
     st.builds(AppCreated, app=apps, stacks=some_stacks),
     st.builds(AppDestroyed, app=apps),
@@ -84,6 +106,7 @@ class Sequences(RuleBasedStateMachine):
 
     @initialize(
         finishes=st.booleans(),
+        drivers=st.sampled_from(DRIVERS),
         release_task=st.sampled_from(("each-stack", "first-stack")),
         postdeploy=st.sampled_from(("once-per-promotion", "once-per-app", "each-stack")),
         looked=st.booleans(),
@@ -94,6 +117,7 @@ class Sequences(RuleBasedStateMachine):
     def a_team_with_a_pipeline(
         self,
         finishes: bool,
+        drivers: tuple[str, ...],
         release_task: Any,
         postdeploy: Any,
         looked: bool,
@@ -102,11 +126,11 @@ class Sequences(RuleBasedStateMachine):
         truthful: bool,
     ) -> None:
         self.finishes, self.truthful = finishes, truthful
-        if found:
-            self.deployers.live["shop", "us-1"] = Live(image=IMAGES[1])
         self.say(TeamCreated())
-        for stack in STACKS:
-            self.say(StackAdded(stack=stack, driver="noop"))
+        for stack, driver in zip(STACKS, drivers, strict=True):
+            self.say(added(stack, driver))
+        if found:
+            self.deployers.live[self.deployers.server("shop", "us-1")] = Live(image=IMAGES[1])
         self.say(AppCreated(app="shop-staging", stacks=("eu-1",)))
         self.say(AppCreated(app="shop", stacks=STACKS))
         self.say(AppCreated(app="blog", stacks=("eu-1", "us-1")))
@@ -141,6 +165,13 @@ class Sequences(RuleBasedStateMachine):
     def an_image_is_deployed(self, app: str, image: str, on: tuple[str, ...] | None, redeploy: bool) -> None:
         self.say(DeployRequested(app=app, image=image, stacks=on, redeploy=redeploy))
 
+    @rule(app=apps, image=images, stack=stacks)
+    def an_image_is_deployed_where_a_stack_holds_it_already(self, app: str, image: str, stack: str) -> None:
+        self.say(DeployRequested(app=app, image=image, stacks=(stack,)))
+        for request in self.deployers.open_requests():
+            self.deployers.work(request, "good")
+        self.say(DeployRequested(app=app, image=image))
+
     @rule(
         app=st.sampled_from(("shop-staging",) * 6 + APPS),
         release=st.sampled_from((None,) * 5 + (1, 2)),
@@ -164,8 +195,8 @@ class Sequences(RuleBasedStateMachine):
 
     @rule(app=apps, stack=stacks, there=st.booleans())
     def an_app_is_taken_over(self, app: str, stack: str, there: bool) -> None:
-        if there and app not in self.world.team.apps:
-            self.deployers.live.setdefault((app, stack), Live(image=IMAGES[2]))
+        if there and app not in self.world.team.apps and stack in self.world.team.stacks:
+            self.deployers.live.setdefault(self.deployers.server(app, stack), Live(image=IMAGES[2]))
         self.say(AppImportRequested(app=app, stack=stack, config=True))
 
     @rule(stack=stacks, answered=st.booleans())
@@ -174,10 +205,27 @@ class Sequences(RuleBasedStateMachine):
         for job in list(self.world.team.checks) if answered else ():
             self.world.report(StackChecked(job=job, stack=stack, deployer="d1"))
 
-    @rule(app=apps, stack=stacks, live=st.sampled_from((Live(image=IMAGES[1]), Live(reference="dokku/x:latest"))))
+    @rule(
+        app=apps,
+        stack=stacks,
+        live=st.sampled_from((Live(image=IMAGES[0]), Live(image=IMAGES[1]), Live(reference="dokku/x:latest"))),
+    )
     def somebody_deploys_past_us(self, app: str, stack: str, live: Live) -> None:
-        if (app, stack) in self.deployers.live:
-            self.deployers.live[app, stack] = live
+        if stack in self.world.team.stacks and (server := self.deployers.server(app, stack)) in self.deployers.live:
+            self.deployers.live[server] = live
+
+    @rule(stack=stacks, server=st.integers(1, 2), copied=st.booleans())
+    def a_stack_moves(self, stack: str, server: int, copied: bool) -> None:
+        """To another server, which holds what it held when the stack was there, or a copy of what the stack holds."""
+        known = self.world.team.stacks.get(stack)
+        if known is None:
+            return
+        before, there = known.address, address(stack, known.driver, server)
+        moved = self.say(StackChanged(stack=stack, address=there))
+        if copied and not isinstance(moved, Refused):
+            for app in APPS:
+                if (live := self.deployers.live.get((app, stack, before))) is not None:
+                    self.deployers.live[app, stack, there] = live
 
     def promotions(self) -> list[str]:
         """Those that are known."""
