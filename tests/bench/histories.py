@@ -29,6 +29,7 @@ from ownstack_contracts.jobs import (
     StackObserved,
 )
 from ownstack_contracts.message import Command, Message
+from ownstack_contracts.names import Driver
 from ownstack_contracts.pipelines import PipelineCreated, StagingAdded
 from ownstack_contracts.promotions import PromotionRequested
 from ownstack_contracts.rejections import CommandRejected
@@ -164,12 +165,12 @@ def _rejection(refused: Refused, command: str, message: Message) -> CommandRejec
     )
 
 
-def shop(chronicle: Chronicle, stacks: int = 3) -> Chronicle:
+def shop(chronicle: Chronicle, stacks: int = 3, driver: Driver = "noop") -> Chronicle:
     """A staging app on one stack, and a production app on `stacks` stacks, in one pipeline; nothing is deployed yet."""
     names = tuple(f"eu-{number}" for number in range(1, stacks + 1))
     chronicle.say(TeamCreated())
     for name in ("staging-1", *names):
-        chronicle.say(StackAdded(stack=name, driver="noop"))
+        chronicle.say(StackAdded(stack=name, driver=driver, address=f"/{name}"))
     chronicle.play(chronicle.say(AppCreated(app="shop-staging", stacks=("staging-1",))))
     chronicle.play(chronicle.say(AppCreated(app="shop", stacks=names)))
     chronicle.say(PipelineCreated(production="shop"))

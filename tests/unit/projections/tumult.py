@@ -100,7 +100,11 @@ _COMMANDS: Sequence[Callable[[Chronicle, int, int], Message]] = (
         postdeploy=("once-per-promotion", "once-per-app", "each-stack")[how % 3],  # type: ignore[arg-type]  # one of them
     ),
     lambda _, who, how: StackRemoved(stack=_stack(who), forget=how % 2 == 0),
-    lambda _, who, __: StackAdded(stack=_stack(who), driver="noop"),
+    lambda _, who, how: StackAdded(
+        stack=_stack(who),
+        driver=("noop", "program")[how % 2],  # type: ignore[arg-type]  # one of them
+        address=f"/{how}",
+    ),
     lambda _, who, __: PipelineCreated(production=_app(who)),
     lambda _, who, __: PipelineRemoved(production=_app(who)),
     lambda _, who, how: StagingAdded(production=_app(who), staging=_app(how), before=None if how % 2 else _app(who)),
@@ -112,7 +116,7 @@ _COMMANDS: Sequence[Callable[[Chronicle, int, int], Message]] = (
     lambda _, who, how: LookRequested(app=_app(who), stack=_stack(how) if how % 2 else None),
     lambda _, who, how: AppImportRequested(app=_app(who), stack=_stack(how), config=how % 2 == 0),
     lambda _, who, how: StackChanged(
-        stack=_stack(who), address=str(how) if how % 2 else None, settings={"port": str(how) if how % 3 else ""}
+        stack=_stack(who), address=f"/{how}" if how % 2 else None, settings={"port": str(how) if how % 3 else ""}
     ),
     lambda _, who, __: CheckRequested(stack=_stack(who)),
 )
@@ -169,7 +173,7 @@ def _report(chronicle: Chronicle, place: tuple[str, str], job: str, run: str, ho
         ReleaseTaskStarted(**about),
         ReleaseTaskSucceeded(**about, ran=how != 7),
         RestartStarted(**about),
-        StackDeploySucceeded(**about, live=live, postdeploy_done=how == 9),
+        StackDeploySucceeded(**about, live=live, postdeploy_done=how == 9, unchanged=how == 9),
         StackDeployFailed(**about, **failed, phase="release-task", release_task_began=how != 10),
         StackDeployFailed(**about, **failed, phase="restart", live=live),
     )[how % 6]
