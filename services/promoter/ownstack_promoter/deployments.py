@@ -276,7 +276,9 @@ def stack_deploy_failed(team: Team, fact: StackDeployFailed) -> None:
 
 @evolves(StackDeploySkipped)
 def stack_deploy_skipped(team: Team, fact: StackDeploySkipped) -> None:
-    mark(team, team.rollouts[fact.rollout], fact.stack, Ended("skipped", fact.code))
+    rollout = team.rollouts[fact.rollout]
+    rollout.cancelled |= fact.code == "cancelled"
+    mark(team, rollout, fact.stack, Ended("skipped", fact.code))
 
 
 @decides(PostdeployStarted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.unit.promoter.story import A, B, C, Story, claimed, names, of, one, report
 
-from ownstack_contracts.apps import LookRequested, ReleaseCreated
+from ownstack_contracts.apps import AppSettingsChanged, LookRequested, ReleaseCreated
 from ownstack_contracts.jobs import (
     JobGranted,
     LeaseLapsed,
@@ -240,3 +240,12 @@ def test_a_retry_that_fails_before_its_task_forgets_nothing() -> None:
     )
     story.say(late)
     assert story.refused(RollbackRequested(app="blog", release=1)) == "migrations-not-acknowledged"
+
+
+def test_those_that_wait_for_the_first_stack_are_cancelled_with_it() -> None:
+    story = blog(A, B)
+    story.say(AppSettingsChanged(app="blog", release_task="first-stack"))
+    (eu,) = of(StackDeployRequested, story.say(DeployRequested(app="blog", image=C), id="d1"))
+    run = story.claim(eu)
+    story.say(acknowledged(release=1), id="b1")
+    assert one(DeployCancelled, story.finish(story.succeed_as(eu, run))).rollout == "d1"
