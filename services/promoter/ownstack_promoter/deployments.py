@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ownstack_contracts.jobs import (
-    JobClosed,
-    LeaseLapsed,
+    JobKind,
     Live,
-    PostdeployFailed,
-    PostdeployStarted,
-    PostdeploySucceeded,
     ReleaseTaskStarted,
     ReleaseTaskSucceeded,
     RestartStarted,
@@ -21,8 +17,6 @@ from ownstack_contracts.jobs import (
     StackDeploySucceeded,
 )
 from ownstack_contracts.message import Message
-from ownstack_contracts.rollouts import PostdeployOutcome
-from ownstack_promoter.besides import lost_command
 from ownstack_promoter.change import Change, Ended
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.endings import rest_if_done
@@ -36,9 +30,9 @@ from ownstack_promoter.looks import (
     look_where_unknown,
     see,
 )
-from ownstack_promoter.model import Job, Rollout, place_of
-from ownstack_promoter.places import close_job, end_grant, give_back, holder, holder_lately, holds
-from ownstack_promoter.postdeploys import lost, request_postdeploy
+from ownstack_promoter.model import Job, Rollout
+from ownstack_promoter.places import close_job, end_grant, holder, holder_lately
+from ownstack_promoter.postdeploys import request_postdeploy
 from ownstack_promoter.rollouts import ask, conclude
 from ownstack_promoter.team import Team
 
@@ -46,7 +40,8 @@ MOST_STACKS_NAMED = 50
 """Of so many stacks is remembered that the release task of a release has run there."""
 
 
-def _held(team: Team, report: RunReport, kind: str) -> Job | None:
+def held(team: Team, report: RunReport, kind: JobKind) -> Job | None:
+    """The open job of this kind that the reporting run was granted."""
     job = holder(team, report)
     return job if job is not None and job.kind == kind else None
 
@@ -59,7 +54,7 @@ def _ended(team: Team, report: RunReport) -> Job | None:
 
 @decides(ReleaseTaskStarted)
 def release_task_starts(team: Team, report: ReleaseTaskStarted, _: Moment) -> Iterator[Message]:
-    if _held(team, report, "deploy"):
+    if held(team, report, "deploy"):
         yield report
 
 
@@ -92,7 +87,7 @@ def _forget_release_task(team: Team, report: RunReport) -> None:
 
 @decides(ReleaseTaskSucceeded)
 def release_task_succeeds(team: Team, report: ReleaseTaskSucceeded, moment: Moment) -> Iterator[Message]:
-    job = _held(team, report, "deploy")
+    job = held(team, report, "deploy")
     if job is None or job.release_task_done:
         return
     yield report
@@ -133,7 +128,7 @@ def release_task_succeeded(team: Team, fact: ReleaseTaskSucceeded) -> None:
 
 @decides(RestartStarted)
 def restart_starts(team: Team, report: RestartStarted, _: Moment) -> Iterator[Message]:
-    if _held(team, report, "deploy"):
+    if held(team, report, "deploy"):
         yield report
 
 
@@ -279,55 +274,3 @@ def stack_deploy_skipped(team: Team, fact: StackDeploySkipped) -> None:
     rollout = team.rollouts[fact.rollout]
     rollout.cancelled |= fact.code == "cancelled"
     mark(team, rollout, fact.stack, Ended("skipped", fact.code))
-
-
-@decides(PostdeployStarted)
-def postdeploy_starts(team: Team, report: PostdeployStarted, _: Moment) -> Iterator[Message]:
-    if _held(team, report, "postdeploy"):
-        yield report
-
-
-@evolves(PostdeployStarted)
-def postdeploy_started(team: Team, fact: PostdeployStarted) -> None:
-    team.jobs[fact.job].uncertain = True
-
-
-@decides(PostdeploySucceeded)
-def postdeploy_succeeds(team: Team, report: PostdeploySucceeded, moment: Moment) -> Iterator[Message]:
-    yield from _postdeploy_ends(team, report, "succeeded", moment)
-
-
-@decides(PostdeployFailed)
-def postdeploy_fails(team: Team, report: PostdeployFailed, moment: Moment) -> Iterator[Message]:
-    yield from _postdeploy_ends(team, report, "failed", moment)
-
-
-def _postdeploy_ends(team: Team, report: RunReport, outcome: PostdeployOutcome, moment: Moment) -> Iterator[Message]:
-    job = _held(team, report, "postdeploy")
-    if job is None:
-        yield from give_back(team, report)
-        return
-    yield report
-    yield from conclude(team, rollout_of(team, job), Change(postdeploys={report.stack: outcome}), moment)
-
-
-@decides(LeaseLapsed)
-def lapse(team: Team, report: LeaseLapsed, moment: Moment) -> Iterator[Message]:
-    if not holds(team, place_of(report), report.run, report.job):
-        return
-    yield report
-    job = team.jobs.get(report.job)
-    if job is not None and job.kind == "postdeploy":
-        yield lost(job)
-        yield JobClosed(job=report.job, app=report.app, stack=report.stack, reason="ended")
-        yield from conclude(team, rollout_of(team, job), Change(postdeploys={report.stack: "unknown"}), moment)
-    elif job is not None and job.kind == "run":
-        yield lost_command(job)
-        yield JobClosed(job=report.job, app=report.app, stack=report.stack, reason="ended")
-
-
-@evolves(LeaseLapsed)
-def lease_lapsed(team: Team, fact: LeaseLapsed) -> None:
-    end_grant(team, place_of(fact), fact.run)
-    if (job := team.jobs.get(fact.job)) is not None:
-        job.uncertain = True
