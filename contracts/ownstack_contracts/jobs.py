@@ -58,6 +58,10 @@ class Live(Message):
     team: TeamName | None = None
     app_id: Identifier | None = None
 
+    def is_foreign(self, team: str) -> bool:
+        """Whether another team has left it there."""
+        return self.team not in (None, team)
+
 
 class StackJob(Fact):
     """One operation on one app on one stack, with all that its driver needs; `generation` is left on the stack."""

@@ -34,7 +34,6 @@ from ownstack_contracts.jobs import (
 from ownstack_deployer.drivers.port import PhaseFailed, Place
 from ownstack_deployer.live import (
     holds_image,
-    is_foreign,
     is_live,
     live_of,
     outcome_lost,
@@ -109,7 +108,7 @@ async def look(run: Run, place: Place) -> RunReport:
     request = run.job.request
     assert isinstance(request, StackLookRequested)
     live = await run.look(place)
-    ours = not is_foreign(run.job.team, live)
+    ours = live is None or not live.is_foreign(run.job.team)
     keys = await run.config_keys(place) if request.config and ours else None
     return run.report(StackObserved, live=live, config_keys=None if keys is None else tuple(keys))
 

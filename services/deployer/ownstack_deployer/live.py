@@ -22,11 +22,6 @@ def live_of(job: Job) -> Live:
     )
 
 
-def is_foreign(team: str, live: Live | None) -> bool:
-    """Whether what is live is another team's."""
-    return live is not None and live.team is not None and live.team != team
-
-
 def foreign_app(request: StackJob, owner: str | None) -> PhaseFailed:
     """The app of this name is that of another team: `owner`."""
     return PhaseFailed(
@@ -39,7 +34,7 @@ def foreign_app(request: StackJob, owner: str | None) -> PhaseFailed:
 
 def refuse_if_foreign(team: str, request: StackJob, live: Live | None) -> None:
     """Nothing is done to another team's app. Raises PhaseFailed `foreign-app`."""
-    if live is not None and is_foreign(team, live):
+    if live is not None and live.is_foreign(team):
         raise foreign_app(request, live.team)
 
 

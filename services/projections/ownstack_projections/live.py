@@ -66,7 +66,7 @@ def is_live(rows: Rows, team: str, app: str, stack: str) -> bool:
 
 def _is_news(held: AppStackRow, live: Live | None, asked: int | None) -> bool:
     """As the promoter judges it."""
-    if live is not None and live.team not in (None, held.team):
+    if live is not None and live.is_foreign(held.team):
         return False
     if held.status != "live":
         return True

@@ -20,7 +20,7 @@ from ownstack_promoter.model import App, Stack
 from ownstack_promoter.refused import Refused
 from ownstack_promoter.removals import removal
 from ownstack_promoter.stacks import forget_place
-from ownstack_promoter.team import Team, listed
+from ownstack_promoter.team import Team, listed, refuse_stackless
 
 RUN_RELEASE_TASKS = ("dokku",)
 """Drivers whose deployment runs the release task by itself."""
@@ -142,10 +142,7 @@ def refuse_first_stack(app: str, stacks: Iterable[Stack]) -> None:
 @decides(LookRequested)
 def request_look(team: Team, command: LookRequested, moment: Moment) -> Iterator[Message]:
     app = team.app(command.app) if command.stack is None else team.app_on(command.app, command.stack)
-    if not app.stacks:
-        raise Refused(
-            "app-without-stacks", f"{app.name} is on no stack.", hint=f"ownstack app add-stack {app.name} STACK"
-        )
+    refuse_stackless(app)
     yield command
     for stack in app.stacks if command.stack is None else (command.stack,):
         yield look(team, app.name, app.id, stack, moment)

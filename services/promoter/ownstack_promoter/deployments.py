@@ -143,20 +143,13 @@ def stack_deploy_succeeds(team: Team, report: StackDeploySucceeded, moment: Mome
     yield report
     rollout = rollout_of(team, job)
     change = _seen(team, report, report.live)
-    if report.unchanged:
-        change.ended[report.stack] = Ended("unchanged")
-        if rollout.release_task_done:  # after a cut some may not have been asked
-            yield from _ask_those_that_waited(team, rollout, moment)
-        else:
-            yield from skip_if_in_vain(team, rollout, change)
-        yield from conclude(team, rollout, change, moment)
-        return
-    change.ended[report.stack] = Ended("succeeded")
-    change.postdeploy_done = report.postdeploy_done
-    if rollout.postdeploy == "each-stack" and not report.postdeploy_done:
+    change.ended[report.stack] = Ended("unchanged" if report.unchanged else "succeeded")
+    change.postdeploy_done = report.postdeploy_done and not report.unchanged
+    if rollout.postdeploy == "each-stack" and not (report.unchanged or report.postdeploy_done):
         yield request_postdeploy(team, rollout, report.stack, change, moment)
         change.postdeploys_asked.add(report.stack)
-    if _runs_the_task(job) or rollout.release_task_done:
+    task_ran = _runs_the_task(job) and not report.unchanged
+    if task_ran or rollout.release_task_done:  # after a cut some may not have been asked, though it is done
         yield from _ask_those_that_waited(team, rollout, moment)
     else:
         yield from skip_if_in_vain(team, rollout, change)

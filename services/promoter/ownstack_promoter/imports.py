@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ownstack_contracts.apps import AppImported, AppImportFailed, AppImportRequested
-from ownstack_contracts.jobs import Live, StackObserved
+from ownstack_contracts.jobs import StackObserved
 from ownstack_contracts.message import Message
 from ownstack_promoter.apps import app_id_at, refuse_existing
 from ownstack_promoter.dispatch import Moment, decides, evolves
@@ -52,7 +52,7 @@ def import_seen(team: Team, waiting: Import, report: StackObserved) -> Iterator[
             f"{waiting.stack} runs no app {waiting.app}. To create one there: ownstack app create {waiting.app} "
             f"--stack {waiting.stack}",
         )
-    elif _is_foreign(team, live):
+    elif live.is_foreign(team.name):
         yield report
         yield import_failed(
             waiting, "foreign-app", f"{waiting.app} on {waiting.stack} belongs to team {live.team}: it is left to them."
@@ -62,10 +62,6 @@ def import_seen(team: Team, waiting: Import, report: StackObserved) -> Iterator[
         yield report
         if live.image is not None:
             yield found_release(waiting.app, waiting.app_id, 1, live.image)
-
-
-def _is_foreign(team: Team, live: Live) -> bool:
-    return live.team not in (None, team.name)
 
 
 def import_failed(waiting: Import, code: str, message: str) -> AppImportFailed:

@@ -134,7 +134,7 @@ def is_news(team: Team, app: App, stack: str, live: Live | None, asked_at: int |
 
     asked_at: the sequence at which a look was asked for; None: it was not looked for.
     """
-    if stack not in app.stacks or (live is not None and live.team not in (None, team.name)):
+    if stack not in app.stacks or (live is not None and live.is_foreign(team.name)):
         return False
     known = app.live.get(stack)
     if known is None:

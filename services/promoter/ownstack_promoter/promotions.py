@@ -22,7 +22,7 @@ from ownstack_promoter.model import App, Looking, Rollout
 from ownstack_promoter.refused import Refused
 from ownstack_promoter.rollouts import admit, conclude, refuse_taken, stacks_of
 from ownstack_promoter.sources import look_at_source
-from ownstack_promoter.team import Team
+from ownstack_promoter.team import Team, refuse_stackless
 
 
 @decides(PromotionRequested)
@@ -114,10 +114,7 @@ def _release_to_promote(team: Team, source: App) -> int | None:
             f"{source.name} is being deployed itself: {source.active}.",
             hint="wait for its end, or name a release with --release",
         )
-    if not source.stacks:
-        raise Refused(
-            "app-without-stacks", f"{source.name} is on no stack.", hint=f"ownstack app add-stack {source.name} STACK"
-        )
+    refuse_stackless(source)
     return team.current_release(source)
 
 

@@ -17,7 +17,7 @@ from ownstack_promoter.model import App, Deployment, Rollout
 from ownstack_promoter.places import deadlines, open_job, whereabouts
 from ownstack_promoter.postdeploys import next_postdeploy
 from ownstack_promoter.refused import Refused
-from ownstack_promoter.team import Team
+from ownstack_promoter.team import Team, refuse_stackless
 
 MAY_DRIFT = ("dokku", "program")
 """Drivers of stacks that people may change past us: what one is known to hold is looked at before it counts."""
@@ -50,10 +50,7 @@ def deploy(team: Team, command: DeployRequested, moment: Moment) -> Iterator[Mes
 
 def stacks_of(team: Team, app: App, asked: Sequence[str] | None) -> tuple[str, ...]:
     """The stacks that a rollout covers, in the app's order; refuses none, a stranger, and one named twice."""
-    if not app.stacks:
-        raise Refused(
-            "app-without-stacks", f"{app.name} is on no stack.", hint=f"ownstack app add-stack {app.name} STACK"
-        )
+    refuse_stackless(app)
     for stack in asked or ():
         team.app_on(app.name, stack)
     wanted = set(asked or app.stacks)

@@ -120,6 +120,14 @@ class Team:
         return newest(app.releases, content)
 
 
+def refuse_stackless(app: App) -> None:
+    """Refuses an app that is nowhere."""
+    if not app.stacks:
+        raise Refused(
+            "app-without-stacks", f"{app.name} is on no stack.", hint=f"ownstack app add-stack {app.name} STACK"
+        )
+
+
 def promotion_open(app: str, promotion: str, source: str, target: str) -> Refused:
     """The refusal of what can't be done to an app while a promotion from or to it is open."""
     return Refused(

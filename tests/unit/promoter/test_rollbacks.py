@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.unit.promoter.story import A, B, C, Story, claimed, names, of, one, report
 
@@ -149,7 +151,8 @@ def test_where_nothing_has_begun_it_starts_at_once() -> None:
     assert one(DeploySucceeded, story.finish(facts)).rollout == "b1"
 
 
-def test_what_an_earlier_attempt_has_run_stays_known_when_a_later_one_runs_nothing() -> None:
+def retried() -> tuple[Story, dict[str, Any]]:
+    """B has run its release task on eu-1, and did not come up there. What a run of the next attempt says of itself."""
     story = blog(A)
     eu, us = of(StackDeployRequested, story.say(DeployRequested(app="blog", image=B)))
     about = report(eu, story.claim(eu))
@@ -159,6 +162,11 @@ def test_what_an_earlier_attempt_has_run_stays_known_when_a_later_one_runs_nothi
     story.say(StackDeployFailed(**report(us, story.claim(us)), phase="look", code="odd", message="No."))
     again = one(StackDeployRequested, story.say(StackRetryRequested(app="blog", stack="eu-1")))
     about = report(again, story.claim(again))
+    return story, about
+
+
+def test_what_an_earlier_attempt_has_run_stays_known_when_a_later_one_runs_nothing() -> None:
+    story, about = retried()
     story.say(ReleaseTaskStarted(**about))
     story.say(
         StackDeployFailed(**about, phase="release-task", code="unreachable", message="No.", release_task_began=False)
@@ -226,15 +234,7 @@ def test_what_is_deployed_elsewhere_is_not_what_is_undone_here() -> None:
 
 
 def test_a_retry_that_fails_before_its_task_forgets_nothing() -> None:
-    story = blog(A)
-    eu, us = of(StackDeployRequested, story.say(DeployRequested(app="blog", image=B)))
-    about = report(eu, story.claim(eu))
-    story.say(ReleaseTaskStarted(**about))
-    story.say(ReleaseTaskSucceeded(**about))
-    story.say(StackDeployFailed(**about, phase="restart", code="unhealthy", message="No."))
-    story.say(StackDeployFailed(**report(us, story.claim(us)), phase="look", code="odd", message="No."))
-    again = one(StackDeployRequested, story.say(StackRetryRequested(app="blog", stack="eu-1")))
-    about = report(again, story.claim(again))
+    story, about = retried()
     late = StackDeployFailed(
         **about, phase="release-task", code="running-deadline", message="No.", release_task_began=False
     )
