@@ -14,6 +14,7 @@ from ownstack_contracts.names import (
     Identifier,
     Number,
     PinnedImage,
+    Repository,
     Seconds,
     StackName,
     Text,
@@ -25,8 +26,10 @@ ReleaseTaskMode = Literal["each-stack", "first-stack"]
 PostdeployMode = Literal["once-per-promotion", "once-per-app", "each-stack"]
 """How often the post-deploy script runs."""
 
-ReleaseOrigin = Literal["deploy", "promotion", "rollback", "found"]
-"""Where a release comes from; `found`: it was live already when its stack was looked at."""
+ReleaseOrigin = Literal["deploy", "promotion", "rollback", "config", "found"]
+"""Where a release comes from; `config`: its config changed, not its image; `found`: it was live already when its stack
+was looked at."""
+
 
 ConfigKeys = Annotated[Many[ConfigKey], Field(max_length=1_000)]
 """The names of an app's config variables on a stack, in order; never their values."""
@@ -81,13 +84,19 @@ class LookRequested(Command):
 
 
 class AppSettingsChanged(Command):
-    """What is given changes; what is not given stays. Deadlines in seconds."""
+    """What is given changes; what is not given stays. Deadlines in seconds.
+
+    retag: whether an image that is promoted to this app is tagged `<app>-v<N>`. retag_to: the repository that it is
+    tagged in; empty: its own.
+    """
 
     app: AppName
     release_task: ReleaseTaskMode | None = None
     postdeploy: PostdeployMode | None = None
     waiting_deadline: Seconds | None = None
     running_deadline: Seconds | None = None
+    retag: bool | None = None
+    retag_to: Repository | Literal[""] | None = None
 
 
 class ReleaseCreated(Fact):

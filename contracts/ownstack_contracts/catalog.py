@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ownstack_contracts import apps, jobs, logs, pipelines, promotions, rejections, rollouts, stacks, teams, topics
+from ownstack_contracts import (
+    apps,
+    config,
+    images,
+    jobs,
+    logs,
+    pipelines,
+    promotions,
+    rejections,
+    reviews,
+    rollouts,
+    stacks,
+    teams,
+    topics,
+)
 from ownstack_contracts.message import Message
 
 Types = Mapping[str, type[Message]]
@@ -28,6 +42,12 @@ COMMAND_TYPES = _types(
     apps.AppStackRemoved,
     apps.AppSettingsChanged,
     apps.LookRequested,
+    config.ConfigSet,
+    reviews.AppCloned,
+    reviews.ReviewAppsEnabled,
+    reviews.ReviewAppsDisabled,
+    reviews.ReviewAppOpened,
+    reviews.ReviewAppClosed,
     pipelines.PipelineCreated,
     pipelines.PipelineRemoved,
     pipelines.StagingAdded,
@@ -58,6 +78,11 @@ _ADMITTED_REPORTS = _types(
     jobs.StackRunEnded,
     jobs.StackRunFailed,
     jobs.StackChecked,
+    images.ImageResolved,
+    images.ImageNotResolved,
+    images.ImageAwaited,
+    images.ImageRetagged,
+    images.ImageRetagSkipped,
 )
 
 REPORT_TYPES: Types = MappingProxyType(
@@ -71,6 +96,8 @@ DEPLOY_TYPES = _types(
     jobs.StackAppRemovalRequested,
     jobs.StackRunRequested,
     jobs.StackCheckRequested,
+    images.ImageResolveRequested,
+    images.ImageRetagRequested,
     jobs.JobGranted,
     jobs.JobClosed,
 )
@@ -80,6 +107,10 @@ _CONSEQUENCES = _types(
     apps.AppImportFailed,
     apps.ReleaseCreated,
     apps.StackAppLeftBehind,
+    config.ConfigErased,
+    reviews.ReviewAppUpdated,
+    reviews.ReviewAppExpired,
+    rollouts.DeployBegun,
     rollouts.DeployOpened,
     rollouts.RolloutQueued,
     rollouts.RolloutStarted,
@@ -122,9 +153,15 @@ TYPES_BY_TOPIC: Mapping[str, Types] = MappingProxyType(
 """Dead letters are not messages: their bytes are kept as they came."""
 
 
-def deploys_key(team: str, message: jobs.StackJob | jobs.JobGranted | jobs.JobClosed | jobs.StackCheckRequested) -> str:
-    """The key on `deploys`: one app on one stack; a stack that is checked; or a command that runs beside the app."""
+Work = jobs.StackJob | jobs.JobGranted | jobs.JobClosed | jobs.StackCheckRequested | images.ImageJob
+"""What travels on `deploys`."""
+
+
+def deploys_key(team: str, message: Work) -> str:
+    """The key on `deploys`: one app on one stack; or what goes on beside: a check, a command, an image job."""
     if isinstance(message, jobs.StackCheckRequested):
         return f"{team}/@{message.stack}"
+    if isinstance(message, images.ImageJob):
+        return f"{team}/{message.app}#{message.job}"
     key = f"{team}/{message.app}@{message.stack}"
     return f"{key}#{message.job}" if jobs.is_beside(message.job) else key

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import orjson
 
+from ownstack_contracts.config import CONFIDENTIAL
+
 KEPT_BYTES = 64 * 1024
 """So much of a record is kept; its hash is always that of the whole."""
 
-_CONFIDENTIAL = "ConfigSet"
-"""The type of command that carries secrets: of one that can't be read only the hash is kept."""
+_CONFIDENTIAL = tuple(name.lower() for name in CONFIDENTIAL)
 
 
 class RawRecord(NamedTuple):
@@ -63,9 +64,11 @@ def dead_letter(record: RawRecord, code: str, reason: str) -> DeadLetter:
 
 
 def _holds_secrets(value: bytes) -> bool:
-    """What is no JSON may be one that was mistyped: then its name anywhere in it is enough."""
+    """Whether it may be a command that carries config. What is no JSON may be one that was mistyped: then its name
+    anywhere in it is enough; and so may a type that is nearly one."""
     try:
         event = orjson.loads(value)
     except orjson.JSONDecodeError:
-        return _CONFIDENTIAL.encode() in value
-    return isinstance(event, dict) and event.get("type") == _CONFIDENTIAL
+        return any(name.encode() in value.lower() for name in _CONFIDENTIAL)
+    kind = str(event.get("type")).lower() if isinstance(event, dict) else ""
+    return any(name in "".join(filter(str.isalpha, kind)) for name in _CONFIDENTIAL)

@@ -16,6 +16,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ownstack_contracts.catalog import TYPES_BY_TOPIC
+from ownstack_contracts.config import CONFIDENTIAL
 from ownstack_contracts.message import Message
 from ownstack_contracts.names import COMMAND_ID_PATTERN, NAME_PATTERN, Identifier, Number, TeamName
 from ownstack_contracts.topics import COMMANDS, LOGS, MAX_RECORD_BYTES, REPORTS
@@ -132,7 +133,23 @@ def decode(topic: str, value: bytes) -> Event:
     try:
         return Event(envelope, kind.read(envelope.data))
     except ValidationError as error:
-        raise Unreadable("invalid-data", f"{envelope.type}: {_first_error(error)}", envelope=raw) from None
+        if envelope.type in CONFIDENTIAL:
+            code, reason = _without_its_words(envelope.type, TYPES_BY_TOPIC[topic][envelope.type], error)
+        else:
+            code, reason = "invalid-data", f"{envelope.type}: {_first_error(error)}"
+        raise Unreadable(code, reason, envelope=raw) from None
+
+
+def _without_its_words(name: str, kind: type[Message], error: ValidationError) -> tuple[str, str]:
+    """The code and the reason for a command that carries config: nothing that stands in it is repeated."""
+    fields = [str(one["loc"][0]) if one["loc"] else "" for one in error.errors(include_url=False, include_input=False)]
+    if "values" in fields:
+        return "config-not-encrypted", (
+            f"{name}: its values are not encrypted for the app, as the API does it (ownstack config:set). What was "
+            "published stands on ownstack.commands for 14 days: whoever may read that has read it. Change the secret."
+        )
+    known = next((field for field in fields if field in kind.model_fields), None)
+    return "invalid-data", f"{name}: {known} is missing or wrong." if known else f"{name}: it has a field too many."
 
 
 def _json_object(value: bytes) -> dict[str, Any]:

@@ -10,7 +10,20 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ownstack_contracts import apps, jobs, logs, pipelines, promotions, rejections, rollouts, stacks, teams
+from ownstack_contracts import (
+    apps,
+    config,
+    images,
+    jobs,
+    logs,
+    pipelines,
+    promotions,
+    rejections,
+    reviews,
+    rollouts,
+    stacks,
+    teams,
+)
 from ownstack_contracts.message import Message
 
 _SHOP = f"registry.example.com/acme/shop@sha256:{'3b' * 32}"
@@ -61,6 +74,18 @@ _CANCELLED = tuple(rollouts.StackResult(stack=s, outcome="cancelled") for s in (
 _SUPERSEDED = tuple(rollouts.StackResult(stack=s, outcome="superseded") for s in ("eu-1", "us-1"))
 _PROMOTED: dict[str, Any] = {"promotion": _PROMOTION, "source": "shop-staging", "target": "shop"}
 _DONE: dict[str, Any] = {"rollout": _DEPLOY, "app": "shop-staging"}
+_SEALED = "v1.8aGV0RW1vTm9uY2V4tq2v0m3Qm1wL3o8h6zq6yCq5c0xq0b5pXg"
+_VALUES = {
+    "DATABASE_URL": config.ConfigValue(sealed=_SEALED, fingerprint="6d" * 16),
+    "RAILS_ENV": config.ConfigValue(sealed=_SEALED, fingerprint="0e" * 16, secret=False),
+}
+_CONFIG = (
+    config.ConfigEntry(name="DATABASE_URL", sealed=_SEALED),
+    config.ConfigEntry(name="REGION", sealed=_SEALED, stack="eu-1"),
+)
+_REVIEW, _SHA = "github-72d3162e", "9f2c41d07b1e4a6f8c3d5e7f9a0b1c2d3e4f5a6b"
+_PULL_REQUEST: dict[str, Any] = {"production": "shop", "number": 7}
+_IMAGE_JOB: dict[str, Any] = {"app": "shop", "app_id": "shop.7", "waiting_until": _NOON + 60_000}
 
 _COMMANDS: tuple[Message, ...] = (
     teams.TeamCreated(),
@@ -77,6 +102,18 @@ _COMMANDS: tuple[Message, ...] = (
     apps.AppStackRemoved(app="shop", stack="us-1"),
     apps.LookRequested(app="shop", stack="eu-1"),
     apps.AppSettingsChanged(app="shop", release_task="first-stack", postdeploy="once-per-app", running_deadline=600),
+    config.ConfigSet(app="shop", app_id="shop.7", stack="eu-1", values=_VALUES, unset=("OLD_KEY",), deploy=False),
+    reviews.AppCloned(
+        source="shop", app="shop-demo", app_id="shop-demo.c2f5d0c1b7a64e98", stack="eu-1", values=_VALUES, deploy=True
+    ),
+    reviews.ReviewAppsEnabled(
+        production="shop", stack="review-1", image="ghcr.io/acme/shop:pr-{number}-{sha}", expires=432_000
+    ),
+    reviews.ReviewAppsDisabled(production="shop"),
+    reviews.ReviewAppOpened(
+        **_PULL_REQUEST, sha=_SHA, at=_NOON, app_id="shop-pr-7.c8d1f3b6a90e2c475", fork=False, values=_VALUES
+    ),
+    reviews.ReviewAppClosed(**_PULL_REQUEST, at=_NOON + 3_600_000),
     pipelines.PipelineCreated(production="shop"),
     pipelines.PipelineRemoved(production="shop"),
     pipelines.StagingAdded(production="shop", staging="shop-qa", before="shop-staging"),
@@ -127,11 +164,39 @@ _REPORTS: tuple[Message, ...] = (
         fingerprint="SHA256:jvzm9gWcKVGGbN1Y2bHdJjv5vzk0gPc0Vt7yJ0m1WjE",
         public_key="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGx8mJ5rQp0V0S2q3V0Lk7o2mZl7WQv2Tg1yq3zI0b1X deployer-1",
     ),
+    images.ImageResolved(job=f"{_REVIEW}#image", app="shop-pr-7", image=_FOUND),
+    images.ImageNotResolved(
+        job=f"{_REVIEW}#image",
+        app="shop-pr-7",
+        code="image-missing",
+        message=f"ghcr.io has no acme/shop:pr-7-{_SHA}, and had none for 30 minutes.",
+    ),
+    images.ImageAwaited(
+        job=f"{_REVIEW}#image",
+        app="shop-pr-7",
+        message=f"ghcr.io has no acme/shop:pr-7-{_SHA} yet.",
+        until=_NOON + 1_800_000,
+    ),
+    images.ImageRetagged(
+        job=f"{_PROMOTION}#image", app="shop", image=f"registry.example.com/acme/shop:shop-v12@sha256:{'3b' * 32}"
+    ),
+    images.ImageRetagSkipped(
+        job=f"{_PROMOTION}#image",
+        app="shop",
+        code="no-credentials",
+        message="deployer-1 has no credentials for registry.example.com.",
+    ),
 )
 
 _DEPLOYS: tuple[Message, ...] = (
     jobs.StackDeployRequested(
-        **_JOB, **_RELEASE, job=f"{_PROMOTION}.eu-1.1", config_fingerprint=apps.NO_CONFIG, release_task=True
+        **_JOB,
+        **_RELEASE,
+        job=f"{_PROMOTION}.eu-1.1",
+        config_fingerprint="7c" * 16,
+        release_task=True,
+        config=_CONFIG,
+        config_unset=("OLD_KEY",),
     ),
     jobs.PostdeployRequested(**_JOB, **_RELEASE, job=f"{_PROMOTION}.eu-1#postdeploy.1"),
     jobs.StackLookRequested(**_JOB, job="shop.7.eu-1#look.1"),
@@ -144,6 +209,16 @@ _DEPLOYS: tuple[Message, ...] = (
         address="dokku@203.0.113.7:22",
         settings={"host_key": _HOST_KEY},
         waiting_until=_NOON + 60_000,
+    ),
+    images.ImageResolveRequested(
+        **{**_IMAGE_JOB, "app": "shop-pr-7", "app_id": "shop-pr-7.c8d1f3b6a90e2c475"},
+        job=f"{_REVIEW}#image",
+        rollout=_REVIEW,
+        reference=f"ghcr.io/acme/shop:pr-7-{_SHA}",
+        missing_until=_NOON + 1_800_000,
+    ),
+    images.ImageRetagRequested(
+        **_IMAGE_JOB, job=f"{_PROMOTION}#image", rollout=_PROMOTION, release=12, image=_SHOP, tag="shop-v12"
     ),
     jobs.JobGranted(
         **_DEPLOYED,
@@ -189,6 +264,26 @@ _CONSEQUENCES: tuple[Message, ...] = (
         code="waiting-deadline",
         message="No deployer began before the waiting deadline.",
         job="shop.7.eu-1#remove.2",
+    ),
+    config.ConfigErased(app="shop", app_id="shop.7"),
+    reviews.ReviewAppUpdated(
+        **_PULL_REQUEST,
+        app="shop-pr-7",
+        app_id="shop-pr-7.c8d1f3b6a90e2c475",
+        sha=_SHA,
+        at=_NOON,
+        image=f"ghcr.io/acme/shop:pr-7-{_SHA}",
+        expires_at=_NOON + 432_000_000,
+    ),
+    reviews.ReviewAppExpired(**_PULL_REQUEST, app="shop-pr-7"),
+    rollouts.DeployBegun(
+        rollout=_REVIEW,
+        app="shop-pr-7",
+        app_id="shop-pr-7.c8d1f3b6a90e2c475",
+        reference=f"ghcr.io/acme/shop:pr-7-{_SHA}",
+        stacks=("review-1",),
+        redeploy=False,
+        requester="github:octocat",
     ),
     rollouts.DeployOpened(**_OPENED, rollout=_DEPLOY, app="shop-staging", app_id="shop-staging.9"),
     rollouts.RolloutQueued(**_ROLLOUT, stacks=("eu-1", "us-1"), behind=_DEPLOY),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ownstack_contracts.apps import ConfigKeys
+from ownstack_contracts.config import ConfigEntries
 from ownstack_contracts.message import Fact, Many, Message, Report
 from ownstack_contracts.names import (
     Address,
@@ -78,10 +79,17 @@ class StackJob(Fact):
     running_deadline: Seconds
 
 
-class StackDeployRequested(StackJob):
+class ConfiguredJob(StackJob):
+    """A job that needs the variables of the app on this stack."""
+
+    config: ConfigEntries = ()
+
+
+class StackDeployRequested(ConfiguredJob):
     """Deploy `release` (`image`) on `stack`; `release_task`: whether this stack runs the release task.
 
     unless_live: the stack is known to hold this digest and config; deploy only if it turns out not to hold the digest.
+    config_unset: the variables that were set here once, and are not any more; no others are touched.
     """
 
     deployment: Identifier
@@ -92,9 +100,10 @@ class StackDeployRequested(StackJob):
     config_fingerprint: str
     release_task: bool
     unless_live: bool = False
+    config_unset: ConfigKeys = ()
 
 
-class PostdeployRequested(StackJob):
+class PostdeployRequested(ConfiguredJob):
     """Run the post-deploy script of the deployment on `stack`. Granted once ever."""
 
     deployment: Identifier
@@ -110,7 +119,7 @@ class StackLookRequested(StackJob):
     config: bool = False
 
 
-class StackRunRequested(StackJob):
+class StackRunRequested(ConfiguredJob):
     """Run `command` beside the app, in its image and with its config. Granted once ever, and waits for no other job."""
 
     command: RunCommand

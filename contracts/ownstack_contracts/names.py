@@ -69,6 +69,9 @@ ImageReference = Annotated[
 ]
 """An image as a person names it: `repo`, `repo:tag`, `repo@sha256:…` or `repo:tag@sha256:…`."""
 
+Repository = Annotated[str, StringConstraints(pattern=rf"^{_REPOSITORY}$", max_length=400)]
+"""A repository of images: `registry.example/shop`."""
+
 PinnedImage = Annotated[str, StringConstraints(pattern=rf"^{_REPOSITORY}(?::{_TAG})?@(?:{_DIGEST})$", max_length=600)]
 """An image that can only be one: its reference has a digest. Stacks receive nothing else."""
 

@@ -80,9 +80,22 @@ class ReleaseTaskRun(Message):
     succeeded: bool
 
 
+class DeployBegun(Fact):
+    """A deployment of a tag begins with finding its digest."""
+
+    rollout: Identifier
+    app: AppName
+    app_id: Identifier
+    reference: ImageReference
+    stacks: Stacks
+    redeploy: bool
+    requester: str
+
+
 class DeployOpened(Fact):
     """What is deployed, where, by whom: recorded for good. (For a promotion, `PromotionOpened` says so.)
 
+    image: absent: that which is live when the rollout starts. config_change: it is released because its config changed.
     rolled_back_to: for a roll back, the release whose image it is. release_tasks: those that have run since, which
     whoever asked for it has acknowledged.
     """
@@ -90,10 +103,11 @@ class DeployOpened(Fact):
     rollout: Identifier
     app: AppName
     app_id: Identifier
-    image: PinnedImage
+    image: PinnedImage | None = None
     stacks: Stacks
     redeploy: bool
     requester: str
+    config_change: bool = False
     rolled_back_to: Number | None = None
     release_tasks: Many[ReleaseTaskRun] = ()
 
@@ -105,7 +119,7 @@ class RolloutQueued(Fact):
     kind: RolloutKind
     app: AppName
     app_id: Identifier
-    image: PinnedImage
+    image: PinnedImage | None = None
     stacks: Stacks
     behind: Identifier
 

@@ -51,7 +51,7 @@ HISTORY = Topic(
 DEPLOYS = Topic(
     name="ownstack.deploys",
     meaning="Work for deployers, and the answers to their claims.",
-    key="team/app@stack, team/@stack (checks), team/app@stack#job (commands)",
+    key="team/app@stack, team/@stack (checks), team/app@stack#job (commands), team/app#job (images)",
     written_by="promoter",
     read_by="deployers",
     retention=timedelta(days=14),

@@ -17,7 +17,9 @@ from pydantic import StringConstraints
 from pydantic.fields import FieldInfo
 
 from ownstack_contracts.catalog import TYPES_BY_TOPIC
+from ownstack_contracts.config import ConfigSet
 from ownstack_contracts.message import Message
+from ownstack_contracts.reviews import ReviewAppsEnabled
 from ownstack_contracts.rollouts import StackRetryRequested
 
 MESSAGE_TYPES = {name: kind for types_ in TYPES_BY_TOPIC.values() for name, kind in types_.items()}
@@ -47,6 +49,10 @@ def messages(kind: type[Message]) -> SearchStrategy[Message]:
         stack = st.fixed_dictionaries({**required, "stack": optional["stack"].filter(bool)})
         script = st.fixed_dictionaries({**required, "postdeploy": st.just(True)})
         return st.builds(lambda fields: kind(**fields), stack | script)
+    if kind is ConfigSet:  # review apps are on no stack
+        optional["review"] = st.just(False)
+    if kind is ReviewAppsEnabled:
+        required["image"] = st.sampled_from(("ghcr.io/acme/shop:pr-{number}-{sha}", "shop:{short_sha}"))
     return st.builds(lambda fields: kind(**fields), st.fixed_dictionaries(required, optional=optional))
 
 
