@@ -14,13 +14,16 @@ from ownstack_contracts.apps import (
     LookRequested,
 )
 from ownstack_contracts.message import Message
+from ownstack_contracts.rollouts import DeployCancelled
 from ownstack_promoter.dispatch import Moment, decides, evolves
+from ownstack_promoter.endings import not_begun
 from ownstack_promoter.looks import close_looks, look
 from ownstack_promoter.model import App, Stack
 from ownstack_promoter.refused import Refused
 from ownstack_promoter.removals import removal
 from ownstack_promoter.stacks import forget_place
 from ownstack_promoter.team import Team, listed, refuse_stackless
+from ownstack_promoter.variables import erased
 
 RUN_RELEASE_TASKS = ("dokku",)
 """Drivers whose deployment runs the release task by itself."""
@@ -101,8 +104,16 @@ def destroy_app(team: Team, command: AppDestroyed, moment: Moment) -> Iterator[M
             if pipeline.name == app.name
             else f"ownstack app pipeline remove-stage {pipeline.name} {app.name}",
         )
-    team.refuse_busy(app)
-    yield command
+    team.refuse_under_way(app)
+    yield from go(team, app, moment)
+
+
+def go(team: Team, app: App, moment: Moment) -> Iterator[Message]:
+    """The app is destroyed: nothing waits for its images, its stacks remove it, and nobody can read its config."""
+    yield AppDestroyed(app=app.name)
+    for waiting in team.resolving(app):
+        yield DeployCancelled(rollout=waiting.id, app=app.name, results=not_begun(waiting, "cancelled"))
+    yield erased(app)
     yield from close_looks(team, app, app.stacks)
     for stack in app.stacks:
         yield removal(team, app, stack, moment)
@@ -115,6 +126,7 @@ def app_destroyed(team: Team, fact: AppDestroyed) -> None:
         forget_place(team, app, stack)
     if app.last is not None:
         team.rollouts.pop(app.last, None)
+    team.forget_review(app.name)
 
 
 @decides(AppSettingsChanged)

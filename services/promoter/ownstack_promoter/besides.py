@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from ownstack_contracts.jobs import BESIDE, RunReport, StackRunEnded, StackRunFailed, StackRunRequested, StackRunUnknown
 from ownstack_contracts.message import Message
 from ownstack_contracts.rollouts import RunRequested
+from ownstack_promoter.configs import Config
 from ownstack_promoter.dispatch import Moment, decides, evolves
-from ownstack_promoter.model import Job, place_of
+from ownstack_promoter.model import App
 from ownstack_promoter.places import close_job, deadlines, end_grant, give_back, holder, open_job, whereabouts
 from ownstack_promoter.team import Team
+from ownstack_promoter.underway import Job, place_of
 
 
 @decides(RunRequested)
@@ -23,7 +25,15 @@ def run(team: Team, command: RunRequested, moment: Moment) -> Iterator[Message]:
         **deadlines(app, moment),
         generation=team.generation(app.name, command.stack),
         command=command.command,
+        config=_config_held(app, command.stack).entries(command.stack),
     )
+
+
+def _config_held(app: App, stack: str) -> Config:
+    """The config of the release that the stack holds; of one that is none of ours, that of the app."""
+    holding = app.live.get(stack)
+    release = app.releases.get(holding.release) if holding is not None and holding.release is not None else None
+    return release.config if release is not None else app.config
 
 
 @evolves(StackRunRequested)

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ownstack_contracts.rollouts import PostdeployOutcome, StackOutcome
-from ownstack_promoter.model import App, Holding, Rollout
+from ownstack_promoter.configs import Config
+from ownstack_promoter.model import App, Holding
 from ownstack_promoter.team import Team
+from ownstack_promoter.underway import Rollout
 
 
 class Ended(NamedTuple):
@@ -31,6 +33,8 @@ class Change:
     postdeploy_done: bool = False
     """Whether a stack has run the post-deploy script by itself."""
     cancelled: bool = False
+    config: Config | None = None
+    """The config that the app has after this decision, if it changes."""
 
     def holding(self, app: App, stack: str) -> Holding | None:
         """What the stack holds after this decision."""

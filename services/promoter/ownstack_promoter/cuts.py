@@ -4,35 +4,46 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from ownstack_contracts.apps import AppCreated, AppDestroyed, AppStackAdded, AppStackRemoved, StackAppLeftBehind
+from ownstack_contracts.config import ConfigErased
 from ownstack_contracts.jobs import JobClosed, LeaseLapsed, StackAppRemovalRequested, StackDeployCancelled
 from ownstack_contracts.message import Message
 from ownstack_contracts.promotions import PromotionOpened
 from ownstack_contracts.rejections import DecisionCut
+from ownstack_contracts.reviews import AppCloned, ReviewAppExpired, ReviewAppOpened, ReviewAppUpdated, review_app
 from ownstack_contracts.rollouts import DeployOpened, RolloutStarted
 from ownstack_contracts.stacks import StackChanged
 from ownstack_promoter.change import Change
 from ownstack_promoter.deployments import skip_those_that_waited
+from ownstack_promoter.deploys import unresolved
 from ownstack_promoter.dispatch import Moment, evolve
 from ownstack_promoter.endings import failed_before_start
 from ownstack_promoter.imports import import_failed
 from ownstack_promoter.looks import look
-from ownstack_promoter.model import Rollout
 from ownstack_promoter.postdeploys import lost
+from ownstack_promoter.reviews import update
 from ownstack_promoter.rollouts import conclude, start_next
 from ownstack_promoter.sources import failed
 from ownstack_promoter.team import Team
+from ownstack_promoter.underway import Rollout
 
 CODE = "decision-cut"
 
-AppStacks = Mapping[str, Sequence[str]]
-"""Per app the stacks it was on before the decision."""
+
+class Before(NamedTuple):
+    """An app as it was before the decision."""
+
+    app_id: str
+    stacks: Sequence[str]
 
 
-def after_cut(
-    team: Team, cut: DecisionCut, written: Sequence[Message], before: AppStacks, moment: Moment
-) -> list[Message]:
+Apps = Mapping[str, Before]
+"""By their names."""
+
+
+def after_cut(team: Team, cut: DecisionCut, written: Sequence[Message], before: Apps, moment: Moment) -> list[Message]:
     """What follows `cut`; `written`: the facts of the decision that `team` holds already. The team is left as it is."""
     trial = copy.deepcopy(team)
     evolve(trial, cut)
@@ -47,6 +58,7 @@ def after_cut(
     happen(_left_behind(written, before))
     happen(_looks(trial, written, moment))
     happen(_lost_scripts(trial, written))
+    happen(_review_apps(trial, written, moment))
     for name in _opened(written):
         if (rollout := trial.rollouts.get(name)) is not None:
             happen(_fail(trial, rollout))
@@ -61,28 +73,34 @@ def after_cut(
 
 
 def _what_no_look_will_tell(team: Team) -> Iterator[Message]:
-    """Promotions and imports whose looks were never asked for, or have ended without them."""
+    """Promotions, imports and deployments that wait for what was never asked for, or has ended without them."""
     for looking in team.lookings.values():
         if not looking.looks or not looking.looks <= team.jobs.keys():
             yield failed(looking, CODE, "It was cut before its source was looked at.")
     for waiting in team.imports.values():
         if waiting.job not in team.jobs:
             yield import_failed(waiting, CODE, "It was cut before the stack was looked at.")
+    for resolving in team.resolvings.values():
+        if resolving.job not in team.image_jobs:
+            yield unresolved(resolving, CODE, "It was cut before a registry was asked.")
 
 
-def _left_behind(written: Sequence[Message], before: AppStacks) -> Iterator[Message]:
+_UNKNOWN = Before("unknown", ())
+
+
+def _left_behind(written: Sequence[Message], before: Apps) -> Iterator[Message]:
     asked = {fact.stack for fact in written if isinstance(fact, StackAppRemovalRequested)}
+    erased = {fact.app_id for fact in written if isinstance(fact, ConfigErased)}
     for fact in written:
-        if isinstance(fact, AppDestroyed):
-            stacks = before.get(fact.app, ())
-        elif isinstance(fact, AppStackRemoved):
-            stacks = (fact.stack,)
-        else:
+        if not isinstance(fact, AppDestroyed | AppStackRemoved):
             continue
-        for stack in stacks:
+        app = before.get(fact.app, _UNKNOWN)
+        if isinstance(fact, AppDestroyed) and app.app_id not in erased:
+            yield ConfigErased(app=fact.app, app_id=app.app_id)
+        for stack in app.stacks if isinstance(fact, AppDestroyed) else (fact.stack,):
             if stack not in asked:
                 yield StackAppLeftBehind(
-                    app=fact.app, app_id="unknown", stack=stack, code=CODE, message="It was never asked to remove it."
+                    app=fact.app, app_id=app.app_id, stack=stack, code=CODE, message="It was never asked to remove it."
                 )
 
 
@@ -90,7 +108,7 @@ def _looks(team: Team, written: Sequence[Message], moment: Moment) -> Iterator[M
     for fact in written:
         if isinstance(fact, StackChanged):
             yield from _looks_at_where_it_is(team, fact.stack, moment)
-        if not isinstance(fact, AppCreated | AppStackAdded) or (app := team.apps.get(fact.app)) is None:
+        if not isinstance(fact, AppCreated | AppCloned | AppStackAdded) or (app := team.apps.get(fact.app)) is None:
             continue
         asked = {job.request.stack for job in team.jobs.values() if job.kind == "look" and job.request.app == app.name}
         for stack in app.stacks:
@@ -119,6 +137,21 @@ def _lost_scripts(team: Team, written: Sequence[Message]) -> Iterator[Message]:
             yield JobClosed(job=job.request.job, app=job.request.app, stack=job.request.stack, reason="ended")
 
 
+def _review_apps(team: Team, written: Sequence[Message], moment: Moment) -> Iterator[Message]:
+    """Of a review app that was not made nothing is left; one that was must not live for ever."""
+    if any(isinstance(fact, ReviewAppUpdated) for fact in written):
+        return
+    for fact in written:
+        if not isinstance(fact, ReviewAppOpened):
+            continue
+        name = review_app(fact.production, fact.number)
+        pipeline = team.pipelines[fact.production]
+        if (app := team.apps.get(name)) is None:
+            yield ReviewAppExpired(production=fact.production, app=name, number=fact.number)
+        elif pipeline.reviews is not None:
+            yield update(fact, app, pipeline.reviews, moment)
+
+
 def _opened(written: Sequence[Message]) -> dict[str, None]:
     """The rollouts that the decision opened or started."""
     opened: dict[str, None] = {}
@@ -144,5 +177,9 @@ def _fail(team: Team, rollout: Rollout) -> Iterator[Message]:
 
 
 def _skip_what_nobody_asks_for(team: Team, rollout: Rollout) -> Iterator[Message]:
-    if rollout.unasked and not any(job.rollout == rollout.id for job in team.jobs.values()):
+    if (
+        rollout.unasked
+        and rollout.image_job not in team.image_jobs
+        and not any(job.rollout == rollout.id for job in team.jobs.values())
+    ):
         yield from skip_those_that_waited(rollout, Change(), CODE)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ownstack_bus.port import Record
+from ownstack_contracts.config import CONFIDENTIAL
 from ownstack_contracts.envelope import Envelope, Event, Unreadable
 from ownstack_contracts.history import Origin, Position
 from ownstack_contracts.jobs import ClockTicked, Heartbeat, LeaseLapsed
@@ -47,6 +48,9 @@ class Answer:
     """The team that was heard, if the input was read."""
 
 
+_HINTS = {"config-not-encrypted": "change the secret where it comes from, then: ownstack config:set APP NAME=VALUE"}
+
+
 def position_of(record: Record) -> Position:
     """Where an input lies."""
     return Position(record.topic, record.partition, record.offset)
@@ -66,7 +70,7 @@ def answer_unreadable(state: PartitionState, record: Record, why: Unreadable, no
         command_type=why.type or "unknown",
         code=why.code,
         message=why.reason[:2_000],
-        hint="docs/reference/messages.md shows each command",
+        hint=_HINTS.get(why.code, "docs/reference/messages.md shows each command"),
     )
     answer.facts = [Decided(team, rejected)]
     return answer
@@ -127,7 +131,7 @@ def origin_of(record: Record, envelope: Envelope, now: int, *, correlationid: st
 
 def _rejection(refused: Refused, command: str, message: Message, record: Record) -> CommandRejected:
     data: dict[str, Any] | None = None
-    if len(record.value) <= DATA_KEPT:
+    if len(record.value) <= DATA_KEPT and message.type_name() not in CONFIDENTIAL:
         data = message.model_dump(exclude_none=True, mode="json")
     return CommandRejected(
         command=command,

@@ -17,6 +17,7 @@ from ownstack_contracts.jobs import (
     StackDeploySucceeded,
 )
 from ownstack_contracts.message import Message
+from ownstack_promoter.asking import ask
 from ownstack_promoter.change import Change, Ended
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.endings import rest_if_done
@@ -30,11 +31,11 @@ from ownstack_promoter.looks import (
     look_where_unknown,
     see,
 )
-from ownstack_promoter.model import Job, Rollout
 from ownstack_promoter.places import close_job, end_grant, holder, holder_lately
 from ownstack_promoter.postdeploys import request_postdeploy
-from ownstack_promoter.rollouts import ask, conclude
+from ownstack_promoter.rollouts import conclude
 from ownstack_promoter.team import Team
+from ownstack_promoter.underway import Job, Rollout
 
 MOST_STACKS_NAMED = 50
 """Of so many stacks is remembered that the release task of a release has run there."""
@@ -104,7 +105,9 @@ def _ask_those_that_waited(team: Team, rollout: Rollout, moment: Moment) -> Iter
     """With first-stack the others wait for its release task, which they do not run themselves."""
     assert rollout.release is not None
     for stack in pending(rollout):
-        yield ask(team, rollout, stack, Change(), moment, release=rollout.release, release_task=False)
+        yield ask(
+            team, team.apps[rollout.app], rollout, stack, Change(), moment, release=rollout.release, release_task=False
+        )
 
 
 def pending(rollout: Rollout) -> list[str]:
@@ -145,7 +148,8 @@ def stack_deploy_succeeds(team: Team, report: StackDeploySucceeded, moment: Mome
     change = _seen(team, report, report.live)
     change.ended[report.stack] = Ended("unchanged" if report.unchanged else "succeeded")
     change.postdeploy_done = report.postdeploy_done and not report.unchanged
-    if rollout.postdeploy == "each-stack" and not (report.unchanged or report.postdeploy_done):
+    done = report.unchanged or report.postdeploy_done or rollout.config_change
+    if rollout.postdeploy == "each-stack" and not done:
         yield request_postdeploy(team, rollout, report.stack, change, moment)
         change.postdeploys_asked.add(report.stack)
     task_ran = _runs_the_task(job) and not report.unchanged
@@ -179,7 +183,7 @@ def _seen(team: Team, report: RunReport, live: Live | None) -> Change:
     if live is not None:
         change.generations[report.stack] = generation_of(live)
         if is_news(team, app, report.stack, live, team.sequence):
-            change.live[report.stack] = holding_of(app, live, team.sequence + 1)
+            change.live[report.stack] = holding_of(app, report.stack, live, team.sequence + 1)
     return change
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from ownstack_promoter import (  # noqa: F401 - each registers its rules
     apps,
+    asking,
     besides,
     checks,
+    clones,
     deployments,
+    deploys,
     expiries,
+    images,
     imports,
     lapses,
     looks,
@@ -17,6 +21,7 @@ from ownstack_promoter import (  # noqa: F401 - each registers its rules
     promotions,
     removals,
     retries,
+    reviews,
     rollbacks,
     rollouts,
     scriptruns,
@@ -24,6 +29,7 @@ from ownstack_promoter import (  # noqa: F401 - each registers its rules
     sources,
     stacks,
     teams,
+    variables,
 )
 from ownstack_promoter.dispatch import Moment, decide, decided_types, evolve, evolved_types
 from ownstack_promoter.expiries import expire

@@ -21,12 +21,13 @@ from ownstack_contracts.rollouts import (
     DeploySucceeded,
     DeploySuperseded,
     PostdeployOutcome,
+    StackOutcome,
     StackResult,
 )
 from ownstack_promoter.change import Change
 from ownstack_promoter.dispatch import evolves
-from ownstack_promoter.model import Rollout
 from ownstack_promoter.team import Team, listed
+from ownstack_promoter.underway import Resolving, Rollout
 
 _ENDS: dict[str, tuple[type[PromotionEnd], type[DeployEnd]]] = {
     "succeeded": (PromotionSucceeded, DeploySucceeded),
@@ -122,11 +123,20 @@ def failed_before_start(rollout: Rollout, code: str, message: str) -> Message:
     return kind(**_names(rollout), results=results, code=code, message=message)  # type: ignore[arg-type]
 
 
+def not_begun(waiting: Resolving, outcome: StackOutcome, code: str | None = None) -> tuple[StackResult, ...]:
+    """What becomes of the stacks of a deployment whose image was never known."""
+    return tuple(StackResult(stack=stack, outcome=outcome, code=code) for stack in waiting.stacks)
+
+
 def _ended(team: Team, name: str) -> None:
     if name in team.lookings:
         team.end_looking(name)
         return
+    if (waiting := team.resolvings.pop(name, None)) is not None:
+        team.close_image_job(waiting.job)
+        return
     rollout = team.rollouts[name]
+    team.close_image_job(rollout.image_job)
     app = team.apps[rollout.app]
     if rollout.state == "queued":
         if name in app.queue:
@@ -144,6 +154,9 @@ def rest_if_done(team: Team, rollout: Rollout) -> None:
     app = team.apps[rollout.app]
     if app.active == rollout.id:
         app.active = None
+        review = team.reviews.get(app.name)
+        if review is not None and review.closing:
+            team.timers.set(f"close:{app.name}", 0)
 
 
 def _promotion_ended(team: Team, fact: PromotionEnd) -> None:

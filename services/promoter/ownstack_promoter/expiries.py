@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+from ownstack_contracts.images import ImageJob, ImageResolveRequested, ImageRetagRequested
 from ownstack_contracts.jobs import JobClosed, JobExpired, StackDeployExpired, StackLookFailed, StackLookRequested
 from ownstack_contracts.message import Message
 from ownstack_contracts.promotions import PromotionFailed
 from ownstack_promoter.change import Change, Ended
 from ownstack_promoter.checks import unanswered
 from ownstack_promoter.deployments import end_deployment, rollout_of, skip_if_in_vain
+from ownstack_promoter.deploys import unanswered_resolve
 from ownstack_promoter.dispatch import Moment, evolves
+from ownstack_promoter.images import image_retag_skipped, unanswered_retag
 from ownstack_promoter.looks import forget, look, look_where_unknown
-from ownstack_promoter.model import Job
 from ownstack_promoter.postdeploys import lost, set_outcome
 from ownstack_promoter.removals import left_behind
+from ownstack_promoter.reviews import close_at_rest, expire_review
 from ownstack_promoter.rollouts import conclude
 from ownstack_promoter.sights import look_ends_unseen
 from ownstack_promoter.team import Team
+from ownstack_promoter.underway import Job
 
 Deadline = Literal["waiting", "running"]
 Changes = dict[str, Change]
@@ -44,13 +48,23 @@ def _once(facts: Iterator[Message]) -> Iterator[Message]:
 
 def _expire(team: Team, moment: Moment) -> Iterator[Message]:
     changes: Changes = {}
-    for timer in team.timers.until(moment.now):
-        kind, _, subject = timer.partition(":")
+    due = [timer.partition(":")[::2] for timer in team.timers.until(moment.now)]
+    gone: set[str] = set()
+    for kind, subject in due:
+        if kind in ("expire", "close") and subject not in gone:
+            gone.add(subject)
+            yield from (expire_review if ("expire", subject) in due else close_at_rest)(team, subject, moment)
+    for kind, subject in due:
+        if kind in ("expire", "close"):
+            continue
         if kind == "look":
             app, _, stack = subject.partition("@")
-            yield look(team, app, team.apps[app].id, stack, moment)
+            if app not in gone:
+                yield look(team, app, team.apps[app].id, stack, moment)
         elif kind == "check":
             yield unanswered(team.checks[subject])
+        elif kind == "image":
+            yield from _image_expires(team, team.image_jobs[subject], gone, moment)
         else:
             job = team.jobs[subject]
             deadline: Deadline = "waiting" if kind == "waiting" else "running"
@@ -60,6 +74,13 @@ def _expire(team: Team, moment: Moment) -> Iterator[Message]:
         yield from look_where_unknown(team, target, sorted(change.unknown), moment)
         yield from skip_if_in_vain(team, team.rollouts[rollout], change)
         yield from conclude(team, team.rollouts[rollout], change, moment)
+
+
+def _image_expires(team: Team, request: ImageJob, gone: set[str], moment: Moment) -> Iterator[Message]:
+    if isinstance(request, ImageRetagRequested):
+        yield from image_retag_skipped(team, unanswered_retag(request), moment)
+    elif isinstance(request, ImageResolveRequested) and request.app not in gone:
+        yield from unanswered_resolve(team, request)
 
 
 def _change_of(job: Job, changes: Changes) -> Change:

@@ -10,11 +10,11 @@ from ownstack_promoter.besides import lost_command
 from ownstack_promoter.change import Change
 from ownstack_promoter.deployments import rollout_of
 from ownstack_promoter.dispatch import Moment, decides, evolves
-from ownstack_promoter.model import place_of
 from ownstack_promoter.places import end_grant, holds
 from ownstack_promoter.postdeploys import lost
 from ownstack_promoter.rollouts import conclude
 from ownstack_promoter.team import Team
+from ownstack_promoter.underway import place_of
 
 
 @decides(LeaseLapsed)

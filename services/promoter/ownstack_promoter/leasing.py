@@ -8,8 +8,8 @@ from typing import Literal
 from ownstack_contracts.jobs import Heartbeat, JobGranted, LeaseLapsed, RunReport
 from ownstack_contracts.message import Message
 from ownstack_promoter.leases import Lease, Leases
-from ownstack_promoter.model import place_of
 from ownstack_promoter.team import Team
+from ownstack_promoter.underway import place_of
 
 AtStart = Literal["anew", "lapsed"]
 """What becomes of the leases found at the start of a process: they begin anew; or, where no other process can hold

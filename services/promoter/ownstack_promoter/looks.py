@@ -8,10 +8,12 @@ from ownstack_contracts.apps import NO_CONFIG, ReleaseCreated
 from ownstack_contracts.jobs import JobClosed, Live, RunReport, StackLookFailed, StackLookRequested, StackObserved
 from ownstack_contracts.message import Message
 from ownstack_contracts.names import digest_of
+from ownstack_promoter.configs import EMPTY
 from ownstack_promoter.dispatch import Moment, evolves
-from ownstack_promoter.model import App, Holding, Job, Release, place_of
+from ownstack_promoter.model import App, Holding, Release
 from ownstack_promoter.places import close_job, end_grant, give_back, open_job, whereabouts
 from ownstack_promoter.team import Team, newest
+from ownstack_promoter.underway import Job, place_of
 
 PATIENCE = 14 * 24 * 3_600_000
 """How long a look waits for a deployer, in ms: as long as `deploys` is kept."""
@@ -113,7 +115,7 @@ def found(team: Team, report: StackObserved, job: Job) -> Iterator[ReleaseCreate
     app, live = team.apps.get(report.app), report.live
     if app is None or live is None or not is_news(team, app, report.stack, live, job.asked_at):
         return
-    if live.image is not None and newest(app.releases, (digest_of(live.image), NO_CONFIG)) is None:
+    if live.image is not None and newest(app.releases, digest_of(live.image)) is None:
         yield found_release(app.name, app.id, app.next_release, live.image)
 
 
@@ -144,13 +146,13 @@ def is_news(team: Team, app: App, stack: str, live: Live | None, asked_at: int |
     return asked_at is not None and known.sequence <= asked_at
 
 
-def holding_of(app: App, live: Live, sequence: int) -> Holding:
+def holding_of(app: App, stack: str, live: Live, sequence: int) -> Holding:
     """What a stack holds, as far as it is one of our releases."""
     release = app.releases.get(live.release) if live.release is not None and live.app_id == app.id else None
     ours = release is not None and live.image is not None and digest_of(release.image) == digest_of(live.image)
     return Holding(
         image=live.image,
-        config_fingerprint=release.config_fingerprint if release is not None and ours else NO_CONFIG,
+        config_fingerprint=release.config.fingerprint_on(stack) if release is not None and ours else NO_CONFIG,
         generation=generation_of(live),
         deployment=live.deployment,
         release=live.release if ours else None,
@@ -170,7 +172,7 @@ def see(team: Team, app_name: str, stack: str, live: Live | None, asked_at: int 
     if live is None:
         app.live.pop(stack, None)
     else:
-        app.live[stack] = holding_of(app, live, team.sequence)
+        app.live[stack] = holding_of(app, stack, live, team.sequence)
         note_live(app, stack)
 
 
@@ -178,15 +180,16 @@ def hold_as(app: App, stack: str, release: int | None) -> None:
     """Fold: what the stack holds is the same as this newer release."""
     holding = app.live.get(stack)
     if holding is not None and release is not None:
-        app.live[stack] = holding._replace(release=release)
+        config = app.releases[release].config.fingerprint_on(stack)
+        app.live[stack] = holding._replace(release=release, config_fingerprint=config)
         app.was_live.add(release)
 
 
 def note_live(app: App, stack: str) -> None:
     """Fold: the release that the stack holds has been live."""
     holding = app.live.get(stack)
-    if holding is not None and holding.content is not None:
-        number = holding.release or newest(app.releases, holding.content)
+    if holding is not None and holding.digest is not None:
+        number = holding.release or newest(app.releases, holding.digest)
         if number is not None:
             app.was_live.add(number)
 
@@ -224,11 +227,14 @@ def look_has_failed(team: Team, fact: StackLookFailed) -> None:
 def release_created(team: Team, fact: ReleaseCreated) -> None:
     app = team.apps[fact.app]
     rollout = team.rollouts.get(fact.rollout) if fact.rollout is not None else None
-    back_to = rollout.rolled_back_to if rollout is not None else None
-    release = app.releases[fact.release] = Release(fact.image, fact.config_fingerprint, back_to)
+    image_of = rollout.rolled_back_to if rollout is not None else None
+    if fact.origin == "config":
+        image_of = newest(app.releases, digest_of(fact.image))
+    config = app.config if fact.origin != "found" else EMPTY
+    release = app.releases[fact.release] = Release(fact.image, config, image_of)
     if fact.origin != "found":
         return
     app.was_live.add(fact.release)
     for stack, holding in app.live.items():  # whoever deployed it may have run its release task
-        if holding.content == release.content:
+        if holding.digest == release.digest:
             app.release_tasks.setdefault(fact.release, {})[stack] = False

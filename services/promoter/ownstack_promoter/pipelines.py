@@ -26,6 +26,12 @@ def _refuse_member(team: Team, app: str) -> None:
             f"{app} is a stage of the pipeline of {other.name} already.",
             hint=f"ownstack app pipeline info {other.name}",
         )
+    if app in team.reviews:
+        raise Refused(
+            "review-app",
+            f"{app} is a review app: it goes with its pull request, and can be no stage.",
+            hint=f"ownstack app clone {app} NAME --stack S makes an app of its own",
+        )
 
 
 @evolves(PipelineCreated)

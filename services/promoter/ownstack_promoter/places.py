@@ -16,8 +16,9 @@ from ownstack_contracts.jobs import (
 )
 from ownstack_contracts.message import Message
 from ownstack_promoter.dispatch import Moment, decides, evolves
-from ownstack_promoter.model import App, Grant, Job, Place, place_of
+from ownstack_promoter.model import App
 from ownstack_promoter.team import Team
+from ownstack_promoter.underway import Grant, Job, Place, place_of
 
 
 def whereabouts(team: Team, app: str, app_id: str, stack: str) -> dict[str, Any]:

@@ -7,16 +7,16 @@ from ownstack_contracts.rollouts import PostdeployOutcome
 from ownstack_promoter.change import Change
 from ownstack_promoter.dispatch import Moment, evolves
 from ownstack_promoter.endings import rest_if_done
-from ownstack_promoter.model import Job, Postdeploy, Rollout
 from ownstack_promoter.places import close_job, deadlines, end_grant, open_job, whereabouts
 from ownstack_promoter.team import Team
+from ownstack_promoter.underway import Job, Postdeploy, Rollout
 
 
 def next_postdeploy(team: Team, rollout: Rollout, change: Change, moment: Moment) -> PostdeployRequested | None:
     """The script that runs now that all stacks have ended: on the one that went live earliest, if it is due."""
     app = team.apps[rollout.app]
     stack = change.first_live(rollout)
-    if stack is None or rollout.postdeploys or rollout.postdeploy == "each-stack":
+    if stack is None or rollout.postdeploys or rollout.postdeploy == "each-stack" or rollout.config_change:
         return None
     if rollout.postdeploy_done or change.postdeploy_done:
         return None
@@ -41,7 +41,8 @@ def request_postdeploy(team: Team, rollout: Rollout, stack: str, change: Change,
         rollout=rollout.id,
         attempt=attempt,
         release=rollout.release,
-        image=rollout.image,
+        image=rollout.pinned,
+        config=rollout.config.entries(stack),
     )
 
 
@@ -50,7 +51,7 @@ def postdeploy_requested(team: Team, fact: PostdeployRequested) -> None:
     rollout = team.rollouts[fact.rollout]
     rollout.postdeploys[fact.stack] = Postdeploy(fact.stack, fact.attempt, fact.job)
     rollout.open_postdeploys.add(fact.stack)
-    team.apps[fact.app].active = rollout.id
+    team.occupy(team.apps[fact.app], rollout.id)
     open_job(team, "postdeploy", fact, rollout.id)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ownstack_contracts.apps import NO_CONFIG
 from ownstack_contracts.jobs import JobClosed, StackDeployCancelled
 from ownstack_contracts.message import Message
 from ownstack_contracts.promotions import (
@@ -18,11 +17,12 @@ from ownstack_promoter.change import Change, Ended
 from ownstack_promoter.deployments import end_deployment, rollout_of, skip_those_that_waited
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.endings import cancelled_in_queue
-from ownstack_promoter.model import App, Looking, Rollout
+from ownstack_promoter.model import App
 from ownstack_promoter.refused import Refused
 from ownstack_promoter.rollouts import admit, conclude, refuse_taken, stacks_of
 from ownstack_promoter.sources import look_at_source
 from ownstack_promoter.team import Team, refuse_stackless
+from ownstack_promoter.underway import Looking, Rollout
 
 
 @decides(PromotionRequested)
@@ -72,13 +72,13 @@ def open_promotion(team: Team, looking: Looking, release: int, image: str, momen
         target=looking.target,
         target_app_id=looking.target_app_id,
         image=image,
-        config_fingerprint=NO_CONFIG,
+        config_fingerprint=team.apps[looking.target].config.fingerprint,
         stacks=looking.stacks,
         redeploy=looking.redeploy,
         requester=looking.requester,
     )
     yield opened
-    yield from admit(team, rollout_of_promotion(opened), moment)
+    yield from admit(team, rollout_of_promotion(opened), team.apps[opened.target], moment)
 
 
 def _next_stage(team: Team, source: App) -> App:

@@ -9,9 +9,10 @@ from ownstack_contracts.jobs import RunReport, StackAppRemovalFailed, StackAppRe
 from ownstack_contracts.message import Message
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.looks import look_again
-from ownstack_promoter.model import App, Job
+from ownstack_promoter.model import App
 from ownstack_promoter.places import close_job, deadlines, end_grant, give_back, holder, open_job, whereabouts
 from ownstack_promoter.team import Team
+from ownstack_promoter.underway import Job
 
 
 def removal(team: Team, app: App, stack: str, moment: Moment) -> StackAppRemovalRequested:

@@ -15,11 +15,12 @@ from ownstack_bus.port import At, Bus, BusError, Record
 from ownstack_contracts.catalog import deploys_key
 from ownstack_contracts.envelope import Event, Unreadable, decode, milliseconds
 from ownstack_contracts.history import Origin, Position
+from ownstack_contracts.images import ImageJob
 from ownstack_contracts.jobs import JobGranted, StackCheckRequested, StackJob
 from ownstack_contracts.message import Message
 from ownstack_contracts.rejections import DecisionCut
 from ownstack_contracts.topics import HISTORY
-from ownstack_promoter.cuts import after_cut
+from ownstack_promoter.cuts import Before, after_cut
 from ownstack_promoter.deciding import Answer, answer, answer_unreadable
 from ownstack_promoter.domain import Moment, Team
 from ownstack_promoter.state import PartitionState
@@ -133,11 +134,11 @@ class _Replay:
     def _keep_request(self, team: Team, record: Record, message: Message) -> None:
         """What may have to be sent again: requests of open jobs, and grants that are held."""
         job = getattr(message, "job", None)
-        if isinstance(message, StackJob | StackCheckRequested):
+        if isinstance(message, StackJob | StackCheckRequested | ImageJob):
             self._requests[team.name, message.job] = record.value
         elif isinstance(message, JobGranted):
             self._grants[team.name, message.job] = record.value
-        elif job is not None and job not in team.jobs and job not in team.checks:
+        elif job is not None and not (job in team.jobs or job in team.checks or job in team.image_jobs):
             self._requests.pop((team.name, job), None)
             self._grants.pop((team.name, job), None)
 
@@ -146,8 +147,8 @@ class _Replay:
         unanswered = []
         for (name, job), request in self._requests.items():
             team = self.state.log(name).team
-            if (check := team.checks.get(job)) is not None:
-                unanswered.append((deploys_key(name, check), request))
+            if (unclaimed := team.checks.get(job) or team.image_jobs.get(job)) is not None:
+                unanswered.append((deploys_key(name, unclaimed), request))
                 continue
             if (known := team.jobs.get(job)) is None:
                 continue
@@ -220,7 +221,9 @@ def _cut(state: PartitionState, replay: _Replay, written: list[_Fact], reason: s
     """Say that the decision stays incomplete, and fail what it had opened."""
     first = written[0]
     teams = {f.event.envelope.team: None for f in written if f.event.envelope.team is not None}
-    stacks_before = {name: {a.name: list(a.stacks) for a in state.log(name).team.apps.values()} for name in teams}
+    before = {
+        name: {a.name: Before(a.id, list(a.stacks)) for a in state.log(name).team.apps.values()} for name in teams
+    }
     replay.fold_buffered()
     envelope = first.event.envelope
     moment = Moment(first.now, envelope.causationid or "unknown", envelope.actor or "ownstack", state.lease)
@@ -229,7 +232,7 @@ def _cut(state: PartitionState, replay: _Replay, written: list[_Fact], reason: s
         log_of_team = state.log(name)
         mine = [f.event.message for f in written if f.event.envelope.team == name]
         cut = DecisionCut(input=str(first.position), written=len(written), reason=reason)
-        follows = [] if log_of_team.quarantined else after_cut(log_of_team.team, cut, mine, stacks_before[name], moment)
+        follows = [] if log_of_team.quarantined else after_cut(log_of_team.team, cut, mine, before[name], moment)
         facts.extend(Decided(log_of_team, fact) for fact in (cut, *follows))
     log.error("the decision on %s was cut after %d facts: %s", first.position, len(written), reason)
     origin = Origin(

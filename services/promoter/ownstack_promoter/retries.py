@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from ownstack_contracts.message import Message
 from ownstack_contracts.rollouts import StackRetryRequested
+from ownstack_promoter.asking import ask
 from ownstack_promoter.change import Change
 from ownstack_promoter.dispatch import Moment, decides
-from ownstack_promoter.model import App, Rollout
+from ownstack_promoter.model import App
 from ownstack_promoter.postdeploys import request_postdeploy
 from ownstack_promoter.refused import Refused
-from ownstack_promoter.rollouts import ask
 from ownstack_promoter.team import Team, listed
+from ownstack_promoter.underway import Rollout
 
 
 @decides(StackRetryRequested)
@@ -66,7 +67,7 @@ def _deployment(team: Team, app: App, rollout: Rollout, stack: str, moment: Mome
             f"The release task of {app.name} is being tried on {listed(sorted(rollout.open))}; {stack} waits for it.",
             hint=f"ownstack logs {app.name} --follow",
         )
-    return ask(team, rollout, stack, Change(), moment, release=rollout.release, release_task=release_task)
+    return ask(team, app, rollout, stack, Change(), moment, release=rollout.release, release_task=release_task)
 
 
 def _scripts(team: Team, app: App, rollout: Rollout, moment: Moment) -> Iterator[Message]:

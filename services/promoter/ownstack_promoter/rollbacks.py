@@ -6,16 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from ownstack_contracts.jobs import StackDeployRequested
 from ownstack_contracts.message import Message
-from ownstack_contracts.rollouts import DeployOpened, ReleaseTaskRun, RollbackRequested
+from ownstack_contracts.rollouts import DeployCancelled, DeployOpened, ReleaseTaskRun, RollbackRequested
 from ownstack_promoter.change import Change
+from ownstack_promoter.deploys import rollout_of_deploy
 from ownstack_promoter.dispatch import Moment, decides
-from ownstack_promoter.endings import cancelled_in_queue, end_of
-from ownstack_promoter.model import App, Rollout
+from ownstack_promoter.endings import cancelled_in_queue, end_of, not_begun
+from ownstack_promoter.model import App
 from ownstack_promoter.postdeploys import next_postdeploy
 from ownstack_promoter.promotions import cancel_what_has_not_begun, refuse_unknown_release
 from ownstack_promoter.refused import Refused
-from ownstack_promoter.rollouts import queued, refuse_taken, rollout_of_deploy, stacks_of, start
+from ownstack_promoter.rollouts import queued, refuse_taken, stacks_of, start
 from ownstack_promoter.team import Team, listed, newest
+from ownstack_promoter.underway import Rollout
 
 MOST_NAMED = 1_000
 """So many release tasks are recorded with a roll back, the latest ones."""
@@ -58,10 +60,9 @@ def _target(team: Team, app: App, stacks: Sequence[str], named: int | None) -> i
         return named
     present = _present(team, app, stacks)
     if present is not None:
-        content, position = app.releases[present].content, _position(app, present)
+        digest, position = app.releases[present].digest, _position(app, present)
         for number in sorted(app.was_live, reverse=True):
-            release = app.releases[number]
-            if number < position and release.content != content:
+            if number < position and app.releases[number].digest != digest:
                 return number
     raise Refused(
         "nothing-to-roll-back-to",
@@ -80,22 +81,22 @@ def _present(team: Team, app: App, stacks: Sequence[str]) -> int | None:
 
 
 def _position(app: App, number: int) -> int:
-    """A roll back is where the release stands that it went back to: the next one goes further back."""
-    while (earlier := app.releases[number].rolled_back_to) is not None:
+    """A release stands where the one stands whose image it has: the next roll back goes further back."""
+    while (earlier := app.releases[number].image_of) is not None:
         number = earlier
     return number
 
 
 def _number_on(app: App, stack: str) -> int | None:
     holding = app.live.get(stack)
-    if holding is None or holding.content is None:
+    if holding is None or holding.digest is None:
         return None
-    return holding.release if holding.release is not None else newest(app.releases, holding.content)
+    return holding.release if holding.release is not None else newest(app.releases, holding.digest)
 
 
 def release_tasks_since(team: Team, app: App, target: int) -> list[ReleaseTaskRun]:
     """The release tasks that have run, or may have, or may yet, of releases after `target` with another image."""
-    content = app.releases[target].content
+    digest = app.releases[target].digest
     known = {number: dict(stacks) for number, stacks in app.release_tasks.items()}
     active = team.rollouts[app.active] if app.active is not None else None
     if active is not None and active.release is not None:
@@ -105,7 +106,7 @@ def release_tasks_since(team: Team, app: App, target: int) -> list[ReleaseTaskRu
     return [
         ReleaseTaskRun(release=number, stack=stack, succeeded=succeeded)
         for number, stacks in sorted(known.items())
-        if number > target and app.releases[number].content != content
+        if number > target and app.releases[number].digest != digest
         for stack, succeeded in stacks.items()
     ]
 
@@ -133,6 +134,8 @@ def _unacknowledged(app: App, target: int, stacks: Sequence[str], crossed: list[
 
 def _make_way(team: Team, app: App, moment: Moment) -> Iterator[Message]:
     """What has not started is cancelled: what waits, and the stacks of the rollout under way that have not begun."""
+    for waiting in team.resolving(app):
+        yield DeployCancelled(rollout=waiting.id, app=app.name, results=not_begun(waiting, "cancelled"))
     for name in app.queue:
         yield cancelled_in_queue(team.rollouts[name])
     if app.active is None:

@@ -10,11 +10,12 @@ from ownstack_contracts.message import Message
 from ownstack_promoter.dispatch import Moment, decides
 from ownstack_promoter.imports import import_failed, import_seen, importing
 from ownstack_promoter.looks import again_at, found, found_release, holding_of, is_news, late_sight
-from ownstack_promoter.model import App, Holding, Job, Looking
+from ownstack_promoter.model import App, Holding
 from ownstack_promoter.places import give_back, holder, holder_lately
 from ownstack_promoter.promotions import open_promotion
 from ownstack_promoter.sources import awaiting, not_seen, objection
 from ownstack_promoter.team import Team, newest
+from ownstack_promoter.underway import Job, Looking
 
 
 @decides(StackObserved)
@@ -45,9 +46,8 @@ def _source_seen(
         return
     holding = next(iter(held.values()))
     assert holding is not None
-    assert holding.content is not None
     assert holding.image is not None
-    number = looking.expected or newest(source.releases, holding.content)
+    number = looking.expected or newest(source.releases, holding.digest)
     if number is None and release is None:  # it was seen before, by a deployment that failed
         release = found_release(source.name, source.id, source.next_release, holding.image)
         yield release
@@ -63,7 +63,7 @@ def _held(team: Team, source: App, stack: str, report: StackObserved, job: Job) 
     known = source.live.get(stack)
     if stack != report.stack or not is_news(team, source, stack, report.live, job.asked_at):
         return known
-    return holding_of(source, report.live, team.sequence + 1) if report.live is not None else None
+    return holding_of(source, stack, report.live, team.sequence + 1) if report.live is not None else None
 
 
 @decides(StackLookFailed)

@@ -9,8 +9,9 @@ from ownstack_contracts.message import Message
 from ownstack_contracts.promotions import PromotionBegun, PromotionFailed
 from ownstack_promoter.dispatch import Moment, evolves
 from ownstack_promoter.looks import look, next_look
-from ownstack_promoter.model import App, Holding, Looking
+from ownstack_promoter.model import App, Holding
 from ownstack_promoter.team import Team, listed, newest
+from ownstack_promoter.underway import Looking
 
 MOST_MESSAGE = 2_000
 """Characters, as the contracts have it: names of images may be long, and stacks many."""
@@ -75,11 +76,11 @@ def objection(looking: Looking, source: App, held: dict[str, Holding | None]) ->
             return failed(looking, "image-without-digest", _without_digest(source.name, stack, holding))
     if looking.expected is not None:
         return _drift(looking, source, looking.expected, held)
-    contents = {holding.content if holding else None for holding in held.values()}
-    if contents == {None}:
+    images = {holding.digest if holding else None for holding in held.values()}
+    if images == {None}:
         deploy = f"ownstack deploy {source.name} --image repo@sha256:…"
         return failed(looking, "nothing-to-promote", f"Nothing of {source.name} is live. Deploy to it first: {deploy}")
-    if len(contents) > 1:
+    if len(images) > 1:
         return failed(looking, "release-mixed", _mixed(source, held))
     return None
 
@@ -108,7 +109,7 @@ def _without_digest(app: str, stack: str, holding: Holding) -> str:
 
 def _drift(looking: Looking, source: App, expected: int, held: dict[str, Holding | None]) -> Message | None:
     release = source.releases[expected]
-    other = {stack: h for stack, h in held.items() if h is None or h.content != release.content}
+    other = {stack: h for stack, h in held.items() if h is None or h.digest != release.digest}
     if not other:
         return None
     seen = _seen(source, other)
@@ -124,8 +125,8 @@ def _drift(looking: Looking, source: App, expected: int, held: dict[str, Holding
 
 
 def _if_meant(held: Mapping[str, Holding | None]) -> str:
-    contents = {holding.content if holding else None for holding in held.values()}
-    if len(contents) == 1 and None not in contents:
+    images = {holding.digest if holding else None for holding in held.values()}
+    if len(images) == 1 and None not in images:
         return "If that is what you want to promote, promote again; else "
     return "To promote anything, "
 
@@ -135,6 +136,6 @@ def _named(source: App, holding: Holding | None) -> str:
     if holding is None:
         return "nothing"
     number = holding.release
-    if number is None and holding.content is not None:
-        number = newest(source.releases, holding.content)
+    if number is None and holding.digest is not None:
+        number = newest(source.releases, holding.digest)
     return f"v{number}" if number is not None else str(holding.image or holding.reference)[-200:]

@@ -188,4 +188,5 @@ def forget_place(team: Team, app: App, stack: str) -> None:
     del app.stacks[stack]
     app.live.pop(stack, None)
     app.looks.pop(stack, None)
+    app.config = app.config.without(stack)
     team.timers.cancel(f"look:{app.name}@{stack}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from ownstack_contracts.images import ImageJob
 from ownstack_contracts.jobs import StackCheckRequested
-from ownstack_promoter.model import App, Grant, Import, Job, Looking, Pipeline, Place, Release, Rollout, Stack
+from ownstack_promoter.model import App, Import, Pipeline, Release, Review, Stack
 from ownstack_promoter.refused import Refused
 from ownstack_promoter.timers import Timers
+from ownstack_promoter.underway import Grant, Job, Looking, Place, Resolving, Rollout
 
 
 @dataclass(slots=True)
@@ -38,6 +40,14 @@ class Team:
     """By the name of the app that is being taken over."""
     checks: dict[str, StackCheckRequested] = field(default_factory=dict)
     """Checks of stacks that nobody has answered yet, by their job."""
+    resolvings: dict[str, Resolving] = field(default_factory=dict)
+    """Deployments of a tag, by the rollout that they will be."""
+    image_jobs: dict[str, ImageJob] = field(default_factory=dict)
+    """What is asked of registries, and not answered yet, by its job."""
+    reviews: dict[str, Review] = field(default_factory=dict)
+    """Review apps, by the name of the app."""
+    closed_reviews: dict[tuple[str, int], int] = field(default_factory=dict)
+    """When pull requests were closed whose review apps are gone, in ms: what comes later may be older."""
     timers: Timers = field(default_factory=Timers)
 
     def stack(self, name: str) -> Stack:
@@ -82,7 +92,37 @@ class Team:
         for rollout in ([app.active] if app.active else []) + app.queue:
             yield self.rollouts[rollout]
 
+    def resolving(self, app: App) -> list[Resolving]:
+        """The deployments of the app whose images are being found."""
+        return [waiting for waiting in self.resolvings.values() if waiting.app == app.name]
+
+    def occupy(self, app: App, rollout: str) -> None:
+        """Fold: something of this rollout is under way, so nothing else of the app starts."""
+        app.active = rollout
+        self.timers.cancel(f"close:{app.name}")
+
+    def close_image_job(self, job: str | None) -> None:
+        """Fold: nobody waits for its answer any more."""
+        if job is not None and self.image_jobs.pop(job, None) is not None:
+            self.timers.cancel(f"image:{job}")
+
+    def forget_review(self, app: str) -> None:
+        """Fold: it is no review app any more; when its pull request was as it was known is remembered."""
+        if (review := self.reviews.pop(app, None)) is not None:
+            self.closed_reviews[review.production, review.number] = review.at
+            self.timers.cancel(f"expire:{app}")
+            self.timers.cancel(f"close:{app}")
+
     def refuse_busy(self, app: App) -> None:
+        """Refuses while a rollout of the app is under way or waits, also for an image, or a promotion looks at its
+        source."""
+        self.refuse_under_way(app)
+        for resolving in self.resolving(app):
+            raise Refused(
+                "rollout-active", f"{app.name} waits for an image: {resolving.reference}.", hint="wait for its end"
+            )
+
+    def refuse_under_way(self, app: App) -> None:
         """Refuses while a rollout of the app is under way or waits, or a promotion looks at its source."""
         for looking in self.lookings.values():
             if app.name in (looking.source, looking.target):
@@ -114,10 +154,15 @@ class Team:
 
     def current_release(self, app: App) -> int | None:
         """The newest release that is live on all stacks of the app; None if there is none."""
-        contents = {(h.content if (h := app.live.get(s)) else None) for s in app.stacks}
-        if len(contents) != 1 or (content := contents.pop()) is None:
+        digests = {(h.digest if (h := app.live.get(s)) else None) for s in app.stacks}
+        if len(digests) != 1 or (digest := digests.pop()) is None:
             return None
-        return newest(app.releases, content)
+        held = [(stack, app.live[stack].content) for stack in app.stacks]
+        for number in _newest_first(app.releases, digest):
+            release = app.releases[number]
+            if all(content == release.content_on(stack) for stack, content in held):
+                return number
+        return None
 
 
 def refuse_stackless(app: App) -> None:
@@ -137,9 +182,13 @@ def promotion_open(app: str, promotion: str, source: str, target: str) -> Refuse
     )
 
 
-def newest(releases: dict[int, Release], content: tuple[str, str]) -> int | None:
-    """The highest number of a release with this digest and config."""
-    return next((n for n in sorted(releases, reverse=True) if releases[n].content == content), None)
+def newest(releases: dict[int, Release], digest: str | None) -> int | None:
+    """The highest number of a release of this image, whatever its config."""
+    return next(_newest_first(releases, digest), None)
+
+
+def _newest_first(releases: dict[int, Release], digest: str | None) -> Iterator[int]:
+    return (number for number in sorted(releases, reverse=True) if releases[number].digest == digest)
 
 
 def listed(names: Iterable[str], most: int = 8) -> str:

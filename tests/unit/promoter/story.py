@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from ownstack_contracts.apps import AppCreated
+from ownstack_contracts.config import ConfigValue
+from ownstack_contracts.images import ImageRetagRequested, ImageRetagSkipped
 from ownstack_contracts.jobs import (
     JobClaimed,
     JobGranted,
@@ -46,6 +49,12 @@ def image(digit: str) -> str:
 A, B, C = image("a"), image("b"), image("c")
 
 
+def sealed(value: str) -> ConfigValue:
+    """A value of a variable, as if it were encrypted: equal ones have equal fingerprints."""
+    digest = hashlib.sha256(value.encode()).hexdigest()
+    return ConfigValue(sealed=f"v1.{digest}", fingerprint=digest[:32])
+
+
 class Story:
     """A team, and what happens to it."""
 
@@ -73,11 +82,11 @@ class Story:
         self.history.extend(happened)
         return happened
 
-    def refused(self, message: Message) -> str:
+    def refused(self, message: Message, *, id: str | None = None) -> str:
         """The code with which a command is refused; the team stays as it is."""
         before = copy.deepcopy(self.team)
         try:
-            decide(self.team, message, Moment(self.now, f"c{next(self._ids)}", "token:ann"))
+            decide(self.team, message, Moment(self.now, id or f"c{next(self._ids)}", "token:ann"))
         except Refused as refused:
             assert self.team == before
             return refused.code
@@ -105,9 +114,15 @@ class Story:
         return self.say(StackObserved(**report(request, run), live=live, **more))
 
     def promote(self, app: str, *, id: str | None = None, **wanted: Any) -> list[Message]:
-        """A promotion is requested, and the looks at its source see what is known to be live there."""
+        """A promotion is requested, the looks at its source see what is known to be live there, and its image is not
+        tagged."""
         facts = self.say(PromotionRequested(app=app, **wanted), id=id)
-        return facts + [fact for look in of(StackLookRequested, facts) for fact in self.see_what_is_known(look)]
+        seen = [fact for look in of(StackLookRequested, facts) for fact in self.see_what_is_known(look)]
+        return self.untagged(facts + seen)
+
+    def untagged(self, facts: Sequence[Message]) -> list[Message]:
+        """The image jobs of promotions among `facts` end without a tag; with what follows of that."""
+        return [*facts, *(fact for job in of(ImageRetagRequested, facts) for fact in self.say(not_tagged(job)))]
 
     def see_what_is_known(self, request: StackLookRequested) -> list[Message]:
         """A look sees what is known to be live there."""
@@ -157,6 +172,11 @@ class Story:
         self.say(ReleaseTaskStarted(**report(request, run)))
         failed = StackDeployFailed(**report(request, run), phase="release-task", code=code, message="It failed.")
         return self.say(failed)
+
+
+def not_tagged(request: ImageRetagRequested) -> ImageRetagSkipped:
+    """The deployer has no credentials for the registry."""
+    return ImageRetagSkipped(job=request.job, app=request.app, code="no-credentials", message="There are none.")
 
 
 def known_live(team: Team, app: str, stack: str) -> Live | None:

@@ -36,11 +36,6 @@ def _asked(story: Story, image: str = B, app: str = "shop") -> list[StackDeployR
     return of(StackDeployRequested, story.say(DeployRequested(app=app, image=image), id=f"d-{image[-3:]}"))
 
 
-def test_a_tag_is_refused_because_it_can_change() -> None:
-    story = shop("eu-1")
-    assert story.refused(DeployRequested(app="shop", image="registry.example/shop:v1")) == "image-not-by-digest"
-
-
 def test_a_request_carries_all_that_its_driver_needs() -> None:
     story = shop("eu-1")
     (request,) = _asked(story)

@@ -6,10 +6,26 @@ import copy
 
 import pytest
 from tests.unit.promoter.owner import Owned
-from tests.unit.promoter.story import A, B, C, known_live, live_of, names, of, one, report
+from tests.unit.promoter.story import A, B, C, known_live, live_of, names, of, one, report, sealed
 
-from ownstack_contracts.apps import AppCreated, AppDestroyed, AppImportRequested, AppSettingsChanged, StackAppLeftBehind
+from ownstack_contracts.apps import (
+    AppCreated,
+    AppDestroyed,
+    AppImported,
+    AppImportRequested,
+    AppSettingsChanged,
+    StackAppLeftBehind,
+)
+from ownstack_contracts.config import ConfigErased, ConfigSet
 from ownstack_contracts.history import is_intact
+from ownstack_contracts.images import (
+    ImageAwaited,
+    ImageResolved,
+    ImageResolveRequested,
+    ImageRetagged,
+    ImageRetagRequested,
+    ImageRetagSkipped,
+)
 from ownstack_contracts.jobs import (
     JobClaimed,
     JobGranted,
@@ -30,10 +46,13 @@ from ownstack_contracts.jobs import (
     StackRunRequested,
 )
 from ownstack_contracts.message import Message
+from ownstack_contracts.names import digest_of
 from ownstack_contracts.pipelines import PipelineCreated, StagingAdded
 from ownstack_contracts.promotions import PromotionBegun, PromotionEnd, PromotionOpened, PromotionRequested
 from ownstack_contracts.rejections import DecisionCut
+from ownstack_contracts.reviews import AppCloned, ReviewAppClosed, ReviewAppOpened, ReviewAppsEnabled, clone_id
 from ownstack_contracts.rollouts import (
+    DeployBegun,
     DeployEnd,
     DeployOpened,
     DeployRequested,
@@ -45,8 +64,8 @@ from ownstack_contracts.stacks import CheckRequested, StackAdded
 from ownstack_contracts.teams import TeamCreated
 from ownstack_contracts.topics import COMMANDS, DEPLOYS, HISTORY, REPORTS
 from ownstack_promoter.leasing import AtStart
-from ownstack_promoter.model import place_of
 from ownstack_promoter.restoring import HistoryDamaged
+from ownstack_promoter.underway import place_of
 
 
 class Played(Owned):
@@ -69,9 +88,22 @@ class Played(Owned):
         elif isinstance(request, StackRunRequested):
             self.say(StackRunEnded(**report(request, run), exit_code=0, lines=0))
 
+    def answer_images(self) -> None:
+        """Tags are resolved, and images tagged, one of them not."""
+        for job in list(self.team.image_jobs.values()):
+            about = {"job": job.job, "app": job.app}
+            if isinstance(job, ImageResolveRequested):
+                self.say(ImageAwaited(**about, message="It is not there yet.", until=job.missing_until))
+                self.say(ImageResolved(**about, image=f"{job.reference}@{digest_of(C)}"))
+            elif isinstance(job, ImageRetagRequested) and job.release > 2:
+                self.say(ImageRetagged(**about, image=job.image.replace("@", f":{job.tag}@")))
+            else:
+                self.say(ImageRetagSkipped(**about, code="no-credentials", message="There are none."))
+
     def run_all(self) -> None:
         """All jobs that are open end well."""
         for _ in range(10):
+            self.answer_images()
             for job in list(self.team.jobs.values()):
                 if job.place not in self.team.grants:
                     self.run(job.request, f"run-of-{job.request.job}-{self.lists.now}")
@@ -98,6 +130,7 @@ def story() -> Played:
     played.run_all()
     look = one(StackLookRequested, played.say(PromotionRequested(app="staging"), id="p1"))
     played.run(look, "look")
+    played.answer_images()
     first = next(j.request for j in played.team.jobs.values() if isinstance(j.request, StackDeployRequested))
     played.say(DeployRequested(app="shop", image=B, stacks=("eu-1",)), id="d2")
     played.say(DeployRequested(app="shop", image=C), id="d3")
@@ -125,8 +158,50 @@ def story() -> Played:
     played.say(AppImportRequested(app="blog", stack="eu-1", config=True), id="i1")
     played.found = Live(image=A)
     played.run_all()
+    played.found = None
+    _configures(played)
+    _reviews(played)
     played.say(CheckRequested(stack="eu-1"), id="k1")
     return played
+
+
+def _configures(played: Played) -> None:
+    """Config that waits, config that is released, and a deployment of a tag that is never found."""
+    shop = played.team.apps["shop"].id
+    played.say(ConfigSet(app="shop", app_id=shop, values={"A": sealed("1"), "B": sealed("2")}, deploy=False), id="s1")
+    played.say(ConfigSet(app="shop", app_id=shop, stack="us-1", values={"A": sealed("3")}, unset=()), id="s2")
+    played.say(ConfigSet(app="shop", app_id=shop, unset=("B",)), id="s3")
+    played.run_all()
+    played.say(AppCloned(source="shop", app="copy", app_id=clone_id("copy", "n1"), stack="ap-1", deploy=True), id="n1")
+    played.say(DeployRequested(app="shop", image="registry.example/shop:none"), id="t2")
+    played.lists.now += 70_000
+    played.wake()
+    played.run_all()
+
+
+def _reviews(played: Played) -> None:
+    """A review app that is made, deployed anew and closed while it waits, and one that expires."""
+    wanted = "registry.example/shop:pr-{number}-{short_sha}"
+    played.say(ReviewAppsEnabled(production="shop", stack="ap-1", image=wanted, expires=3_600))
+    for number, times in ((1, ("g1", "g2")), (2, ("g3",))):
+        for command in times:
+            played.say(
+                ReviewAppOpened(
+                    production="shop",
+                    number=number,
+                    sha=command[1] * 40,
+                    at=int(command[1]),
+                    app_id=clone_id(f"shop-pr-{number}", command),
+                    values={"A": sealed("1")},
+                ),
+                id=command,
+            )
+        if number == 2:
+            played.run_all()
+    played.say(ReviewAppClosed(production="shop", number=1, at=9), id="g4")
+    played.lists.now += 3_600_000
+    played.wake()
+    played.run_all()
 
 
 def _facts(played: Owned) -> list[bytes]:
@@ -197,6 +272,12 @@ async def test_a_cut_that_cannot_be_completed_is_said_and_the_team_goes_on(reaso
         _all_ends(cut)
 
 
+def _app_ids(facts: list[Message]) -> list[str]:
+    """Of all apps that there ever were."""
+    made = [f"{fact.app}.{n}" for n, fact in enumerate(facts, 1) if isinstance(fact, AppCreated)]
+    return made + [fact.app_id for fact in facts if isinstance(fact, AppCloned | AppImported)]
+
+
 def _spoil(cut: Owned, reason: str) -> None:
     """The input of the last decision is there no more, or has another outcome now."""
     topic, _, offset = str(cut.history()[-1].envelope.input).rsplit("/", 2)
@@ -218,12 +299,16 @@ def _all_ends(cut: Played) -> None:
         cut.run_all()
     facts = [e.message for e in cut.history()]
     opened = [f.rollout for f in of(DeployOpened, facts)]
+    opened += {f.rollout for f in of(DeployBegun, facts)} - {*opened}
     opened += {f.promotion for f in facts if isinstance(f, PromotionBegun | PromotionOpened)}
     ended = [f.rollout for f in of(DeployEnd, facts)] + [f.promotion for f in of(PromotionEnd, facts)]
     assert sorted(opened) == sorted(ended)
     assert not cut.team.grants
     assert not any(job.kind != "remove" for job in cut.team.jobs.values())
     assert (cut.team.lookings, cut.team.imports, cut.team.checks) == ({}, {}, {})
+    assert (cut.team.resolvings, cut.team.image_jobs, cut.team.reviews) == ({}, {}, {})
+    gone = {*_app_ids(facts)} - {app.id for app in cut.team.apps.values()}
+    assert gone == {f.app_id for f in of(ConfigErased, facts)}
     assert all(app.active is None and not app.queue for app in cut.team.apps.values())
 
 
@@ -234,7 +319,7 @@ async def test_a_destroyed_app_is_left_behind_where_nobody_was_asked_to_remove_i
         played.say(StackAdded(stack=stack, driver="noop"))
     played.say(AppCreated(app="shop", stacks=("eu-1", "us-1")))
     played.run_all()
-    assert names(played.say(AppDestroyed(app="shop")))[1:] == ["StackAppRemovalRequested"] * 2
+    assert names(played.say(AppDestroyed(app="shop")))[1:] == ["ConfigErased", *["StackAppRemovalRequested"] * 2]
     cut = _cut(played, len(_facts(played)) - 1)
     _spoil(cut, "expired")
     await cut.restart()
@@ -251,7 +336,8 @@ async def test_requests_and_grants_without_an_answer_are_sent_again() -> None:
     await played.restart()
     again = played.deploys()[before:]
     assert again.index(request) < again.index(grant)
-    assert {m.job for m in again} <= {*played.team.jobs, *played.team.checks}  # type: ignore[attr-defined]
+    known = {*played.team.jobs, *played.team.checks, *played.team.image_jobs}
+    assert {m.job for m in again} <= known  # type: ignore[attr-defined]
     assert one(StackCheckRequested, again).job == "k1#check"
 
 

@@ -7,7 +7,8 @@ from ownstack_contracts.message import Message
 from ownstack_contracts.promotions import PromotionEnd
 from ownstack_contracts.rollouts import DeployEnd
 from ownstack_promoter.domain import Team
-from ownstack_promoter.model import App, Rollout
+from ownstack_promoter.model import App
+from ownstack_promoter.underway import Rollout
 
 
 def check_before_folding(team: Team, fact: Message) -> None:

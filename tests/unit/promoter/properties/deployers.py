@@ -36,7 +36,7 @@ from ownstack_contracts.jobs import (
 )
 from ownstack_contracts.message import Message
 from ownstack_contracts.names import digest_of
-from ownstack_promoter.model import Place, place_of
+from ownstack_promoter.underway import Place, place_of
 
 Server = tuple[str, str, str]
 """An app on a stack, and where that is: one that moves holds something else."""

@@ -32,7 +32,7 @@ from ownstack_contracts.message import Message
 from ownstack_contracts.promotions import PromotionBegun, PromotionEnd, PromotionOpened
 from ownstack_contracts.rollouts import DeployEnd, DeployOpened, RolloutStarted
 from ownstack_contracts.stacks import StackAdded, StackChanged, StackRemoved
-from ownstack_promoter.model import place_of
+from ownstack_promoter.underway import place_of
 
 Place = tuple[str, str]
 

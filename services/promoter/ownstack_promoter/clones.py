@@ -1,0 +1,72 @@
+"""Clones: an app that is made like another one, on one stack, with its settings and what was copied of its config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ownstack_contracts.message import Message
+from ownstack_contracts.reviews import AppCloned, clone_id
+from ownstack_promoter.apps import RUN_RELEASE_TASKS, refuse_existing
+from ownstack_promoter.deploys import open_deploy, opened
+from ownstack_promoter.dispatch import Moment, decides, evolves
+from ownstack_promoter.looks import look
+from ownstack_promoter.model import App
+from ownstack_promoter.refused import Refused
+from ownstack_promoter.rollouts import refuse_taken
+from ownstack_promoter.team import Team, refuse_stackless
+from ownstack_promoter.variables import configure, refuse_too_large
+
+
+@decides(AppCloned)
+def clone(team: Team, command: AppCloned, moment: Moment) -> Iterator[Message]:
+    source = team.app(command.source)
+    refuse_existing(team, command.app)
+    team.stack(command.stack)
+    refuse_other_id(command.app, command.app_id, moment)
+    refuse_too_large(command.values)
+    image = _current_image(team, source) if command.deploy else None
+    yield command
+    app = cloned(team, command)
+    yield look(team, app.name, app.id, command.stack, moment)
+    if image is not None:
+        refuse_taken(team, moment.id)
+        yield from open_deploy(team, opened(app, image, (command.stack,), moment), app, moment)
+
+
+def refuse_other_id(app: str, app_id: str, moment: Moment) -> None:
+    """Refuses an id that is not that of the creation by this command: values were sealed for something else."""
+    if app_id != (expected := clone_id(app, moment.id)):
+        raise Refused(
+            "app-id-invalid",
+            f"The id of a creation of {app} by command {moment.id} is {expected}.",
+            hint="docs/reference/messages.md says how it is made; the API makes it by itself",
+        )
+
+
+def _current_image(team: Team, source: App) -> str:
+    refuse_stackless(source)
+    number = team.current_release(source)
+    if number is None:
+        raise Refused(
+            "nothing-to-clone",
+            f"{source.name} has no release that is live on all its stacks, so there is no image to deploy.",
+            hint=f"ownstack app info {source.name}, or clone it without --deploy",
+        )
+    return source.releases[number].image
+
+
+def cloned(team: Team, fact: AppCloned) -> App:
+    """The app that comes of it."""
+    source = team.apps[fact.source]
+    settings = replace(source.settings)
+    if team.stacks[fact.stack].driver in RUN_RELEASE_TASKS:
+        settings.release_task = "each-stack"  # on a single stack it comes to the same
+    app = App(fact.app, fact.app_id, {fact.stack: None}, settings=settings)
+    configure(app, fact.values)
+    return app
+
+
+@evolves(AppCloned)
+def app_cloned(team: Team, fact: AppCloned) -> None:
+    team.apps[fact.app] = cloned(team, fact)

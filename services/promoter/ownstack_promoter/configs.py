@@ -1,0 +1,77 @@
+"""What an app is configured with, as state: sealed values, and the fingerprints that tell configs apart."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ownstack_contracts.apps import NO_CONFIG
+from ownstack_contracts.config import ConfigEntry, ConfigValue
+from ownstack_contracts.envelope import canonical
+
+Scope = Mapping[str, ConfigValue]
+"""Variables by name: for all stacks of an app, for one of them, or for its review apps."""
+
+_FINGERPRINT = 32
+"""Hexadecimal digits of a fingerprint of a config: 128 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Of an app, at one time. Never changed: releases and rollouts keep the one that they were made with.
+
+    shared: for all stacks. stacks: for one stack alone; such a value goes before the shared one.
+    """
+
+    shared: Scope = field(default_factory=dict)
+    stacks: Mapping[str, Scope] = field(default_factory=dict)
+    _of_shared: str = field(default=NO_CONFIG, compare=False)
+    _of_stacks: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def of(cls, shared: Scope, stacks: Mapping[str, Scope]) -> Config:
+        """With its fingerprints, which are asked for often."""
+        own = {stack: scope for stack, scope in stacks.items() if scope}
+        of_stacks = {stack: _fingerprint({**shared, **scope}) for stack, scope in own.items()}
+        return cls(shared, own, _fingerprint(shared), of_stacks)
+
+    def on(self, stack: str) -> Scope:
+        """The variables that the app has on a stack."""
+        return {**self.shared, **self.stacks[stack]} if stack in self.stacks else self.shared
+
+    def fingerprint_on(self, stack: str) -> str:
+        """Stands for these variables and their values."""
+        return self._of_stacks.get(stack, self._of_shared)
+
+    @property
+    def fingerprint(self) -> str:
+        """Stands for the whole: it changes with every change."""
+        if not self._of_stacks:
+            return self._of_shared
+        whole = [self._of_shared, sorted(self._of_stacks.items())]
+        return hashlib.sha256(canonical(whole)).hexdigest()[:_FINGERPRINT]
+
+    def entries(self, stack: str) -> tuple[ConfigEntry, ...]:
+        """As a job on the stack carries them, by name."""
+        own = self.stacks.get(stack, {})
+        return tuple(
+            ConfigEntry(name=name, sealed=value.sealed, stack=stack if name in own else None)
+            for name, value in sorted(self.on(stack).items())
+        )
+
+    def without(self, stack: str) -> Config:
+        """The same for an app that is not on that stack any more."""
+        if stack not in self.stacks:
+            return self
+        return Config.of(self.shared, {name: scope for name, scope in self.stacks.items() if name != stack})
+
+
+EMPTY = Config()
+
+
+def _fingerprint(scope: Scope) -> str:
+    if not scope:
+        return NO_CONFIG
+    pairs = sorted([name, value.fingerprint] for name, value in scope.items())
+    return hashlib.sha256(canonical(pairs)).hexdigest()[:_FINGERPRINT]

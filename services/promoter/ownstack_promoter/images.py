@@ -1,0 +1,136 @@
+"""Images: what is asked of registries: the digest of a tag before a deployment, a new tag for what is promoted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ownstack_contracts.images import (
+    ImageAwaited,
+    ImageJob,
+    ImageReport,
+    ImageResolveRequested,
+    ImageRetagged,
+    ImageRetagRequested,
+    ImageRetagSkipped,
+)
+from ownstack_contracts.jobs import StackDeployRequested
+from ownstack_contracts.message import Message
+from ownstack_contracts.names import digest_of
+from ownstack_promoter.asking import ask_stacks
+from ownstack_promoter.change import Change
+from ownstack_promoter.dispatch import Moment, decides, evolves
+from ownstack_promoter.model import App
+from ownstack_promoter.rollouts import RETAG_PATIENCE, start_next
+from ownstack_promoter.team import Team
+from ownstack_promoter.underway import Resolving, Rollout
+
+PATIENCE = 60_000
+"""How long what is asked of a registry waits for its answer, in ms, beside the time that an image may be missing."""
+
+
+def resolve(resolving: Resolving, moment: Moment, *, missing: int) -> ImageResolveRequested:
+    """Ask for the digest of a tag. missing: for how long the image may not be there yet, in ms."""
+    return ImageResolveRequested(
+        job=f"{resolving.id}#image",
+        app=resolving.app,
+        app_id=resolving.app_id,
+        rollout=resolving.id,
+        reference=resolving.reference,
+        missing_until=moment.now + missing,
+        waiting_until=moment.now + missing + PATIENCE,
+    )
+
+
+@evolves(ImageResolveRequested)
+def resolve_requested(team: Team, fact: ImageResolveRequested) -> None:
+    open_image_job(team, fact)
+    team.resolvings[fact.rollout].job = fact.job
+
+
+def open_image_job(team: Team, fact: ImageJob) -> None:
+    """Fold: a deployer is asked."""
+    team.image_jobs[fact.job] = fact
+    team.timers.set(f"image:{fact.job}", fact.waiting_until)
+
+
+@decides(ImageAwaited)
+def image_awaited(team: Team, report: ImageAwaited, _: Moment) -> Iterator[Message]:
+    if isinstance(team.image_jobs.get(report.job), ImageResolveRequested):
+        yield report
+
+
+@evolves(ImageRetagRequested)
+def retag_requested(team: Team, fact: ImageRetagRequested) -> None:
+    open_image_job(team, fact)
+    team.rollouts[fact.rollout].image_job = fact.job
+
+
+def _retagging(team: Team, report: ImageReport) -> Rollout | None:
+    """The rollout that waits for this image to be tagged."""
+    request = team.image_jobs.get(report.job)
+    return team.rollouts[request.rollout] if isinstance(request, ImageRetagRequested) else None
+
+
+@decides(ImageRetagged)
+def image_retagged(team: Team, report: ImageRetagged, moment: Moment) -> Iterator[Message]:
+    rollout = _retagging(team, report)
+    if rollout is None:
+        return
+    if digest_of(report.image) != digest_of(rollout.pinned):
+        other = f"The tag is on {digest_of(report.image)}, which is another image."
+        skipped = ImageRetagSkipped(job=report.job, app=report.app, code="digest-differs", message=other)
+        yield from _goes_on(team, rollout, skipped, rollout.pinned, moment)
+    else:
+        yield from _goes_on(team, rollout, report, report.image, moment)
+
+
+@decides(ImageRetagSkipped)
+def image_retag_skipped(team: Team, report: ImageRetagSkipped, moment: Moment) -> Iterator[Message]:
+    if (rollout := _retagging(team, report)) is not None:
+        yield from _goes_on(team, rollout, report, rollout.pinned, moment)
+
+
+def _goes_on(team: Team, rollout: Rollout, report: ImageReport, image: str, moment: Moment) -> Iterator[Message]:
+    """The stacks are asked, tag or no tag: they receive the digest."""
+    yield report
+    app = team.apps[rollout.app]
+    assert rollout.release is not None
+    asked = list(ask_stacks(team, named(rollout, image), app, Change(), moment, rollout.release))
+    yield from asked
+    if not any(isinstance(fact, StackDeployRequested) for fact in asked):
+        yield from start_next(team, app, Change(), moment)
+
+
+def named(rollout: Rollout, image: str) -> Rollout:
+    """The rollout, once its image is called so."""
+    return replace(rollout, image=image)
+
+
+@evolves(ImageRetagged)
+def retagged(team: Team, fact: ImageRetagged) -> None:
+    if (rollout := _retagging(team, fact)) is not None:
+        rollout.image = fact.image
+        rename_release(team.apps[rollout.app], rollout, fact.image)
+    team.close_image_job(fact.job)
+
+
+def rename_release(app: App, rollout: Rollout, image: str) -> None:
+    """Fold: the image of its release is called so."""
+    assert rollout.release is not None
+    app.releases[rollout.release] = app.releases[rollout.release]._replace(image=image)
+
+
+@evolves(ImageRetagSkipped)
+def retag_skipped(team: Team, fact: ImageRetagSkipped) -> None:
+    team.close_image_job(fact.job)
+
+
+def unanswered_retag(request: ImageRetagRequested) -> ImageRetagSkipped:
+    """What the owner of the partition says when no deployer does."""
+    return ImageRetagSkipped(
+        job=request.job,
+        app=request.app,
+        code="no-deployer",
+        message=f"No deployer has tagged the image within {RETAG_PATIENCE // 1_000} s.",
+    )

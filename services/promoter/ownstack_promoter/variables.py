@@ -1,0 +1,123 @@
+"""Variables: the config of an app is set, scope by scope; what runs is released again with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ownstack_contracts.config import MOST_CONFIG_BYTES, MOST_VARIABLES, ConfigErased, ConfigSet, ConfigValues
+from ownstack_contracts.message import Message
+from ownstack_promoter.change import Change
+from ownstack_promoter.configs import Config, Scope
+from ownstack_promoter.deploys import open_deploy, opened
+from ownstack_promoter.dispatch import Moment, decides, evolves
+from ownstack_promoter.model import App
+from ownstack_promoter.refused import Refused
+from ownstack_promoter.rollouts import live_image, mixed_images, refuse_taken
+from ownstack_promoter.team import Team, listed
+
+
+@decides(ConfigSet)
+def set_config(team: Team, command: ConfigSet, moment: Moment) -> Iterator[Message]:
+    app = team.app(command.app)
+    if command.app_id != app.id:
+        raise Refused(
+            "app-recreated",
+            f"{app.name} has been created anew since its values were encrypted.",
+            hint=f"ownstack config:set {app.name} … once more",
+        )
+    if command.stack is not None:
+        team.app_on(app.name, command.stack)
+    _refuse_nothing(app, command)
+    refuse_too_large(_changed(_scope(app, command), command))
+    yield command
+    if not command.review and command.deploy:
+        concerned = tuple(app.stacks) if command.stack is None else (command.stack,)
+        yield from _release(team, app, _config_after(app, command), concerned, moment)
+
+
+def _scope(app: App, command: ConfigSet) -> Scope:
+    if command.review:
+        return app.review_config
+    return app.config.shared if command.stack is None else app.config.stacks.get(command.stack, {})
+
+
+def _changed(scope: Scope, command: ConfigSet) -> Scope:
+    kept = {} if command.prune else {name: value for name, value in scope.items() if name not in command.unset}
+    return {**kept, **command.values}
+
+
+def _config_after(app: App, command: ConfigSet) -> Config:
+    changed = _changed(_scope(app, command), command)
+    if command.stack is None:
+        return Config.of(changed, app.config.stacks)
+    return Config.of(app.config.shared, {**app.config.stacks, command.stack: changed})
+
+
+def _refuse_nothing(app: App, command: ConfigSet) -> None:
+    if not (command.values or command.unset or command.prune):
+        raise Refused("nothing-to-change", "No variable is given.", hint="ownstack config:set --help")
+    if unknown := [name for name in command.unset if name not in _scope(app, command)]:
+        raise Refused(
+            "variable-unknown",
+            f"{app.name} has no {listed(unknown)}{_where(command)}.",
+            hint=f"ownstack config {app.name}",
+        )
+    if both := [name for name in command.unset if name in command.values]:
+        raise Refused("variable-twice", f"{listed(both)} is both set and unset.", hint="give it once")
+
+
+def _where(command: ConfigSet) -> str:
+    if command.review:
+        return " for its review apps"
+    return f" of its own on {command.stack}" if command.stack is not None else " for all its stacks"
+
+
+def refuse_too_large(scope: Scope) -> None:
+    """Refuses more than what a request to deploy can carry."""
+    size = sum(len(name) + len(value.sealed) for name, value in scope.items())
+    if len(scope) > MOST_VARIABLES or size > MOST_CONFIG_BYTES:
+        raise Refused(
+            "config-too-large",
+            f"These would be {len(scope)} variables of {size} bytes (encrypted); at most {MOST_VARIABLES} of "
+            f"{MOST_CONFIG_BYTES} are kept.",
+            hint="put what is large into a file that the app fetches, and its address into a variable",
+        )
+
+
+def _release(team: Team, app: App, config: Config, concerned: Sequence[str], moment: Moment) -> Iterator[Message]:
+    """Release what is live once more, where its config is another now; unless a rollout that waits will."""
+    held = ((stack, app.live.get(stack)) for stack in concerned)
+    stacks = [stack for stack, h in held if h is not None and h.config_fingerprint != config.fingerprint_on(stack)]
+    if not stacks or any(set(stacks) <= set(team.rollouts[name].stacks) for name in app.queue):
+        return
+    refuse_taken(team, moment.id)
+    image = None
+    if app.active is None and (image := live_image(app, stacks, Change())) is None:
+        raise Refused(
+            "release-mixed",
+            mixed_images(app, stacks, Change()),
+            hint="--no-deploy keeps the change for the next deployment",
+        )
+    fact = opened(app, image, stacks, moment).model_copy(update={"config_change": True})
+    yield from open_deploy(team, fact, app, moment, Change(config=config))
+
+
+@evolves(ConfigSet)
+def config_set(team: Team, fact: ConfigSet) -> None:
+    app = team.apps[fact.app]
+    if fact.review:
+        app.review_config = _changed(app.review_config, fact)
+    else:
+        app.config = _config_after(app, fact)
+        app.config_names.update(dict.fromkeys(fact.values))
+
+
+def configure(app: App, values: ConfigValues) -> None:
+    """Fold: a new app has these variables from the start."""
+    app.config = Config.of(values, {})
+    app.config_names = dict.fromkeys(values)
+
+
+def erased(app: App) -> ConfigErased:
+    """Nobody is to read its values any more, in whatever log they stand."""
+    return ConfigErased(app=app.name, app_id=app.id)
