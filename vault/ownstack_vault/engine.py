@@ -14,7 +14,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ownstack_vault.addresses import SCHEMES, parsed, told
-from ownstack_vault.errors import VaultUnusable
+from ownstack_vault.errors import SecretUnreadable, VaultUnusable
+from ownstack_vault.masterkeys import MasterKeys
+from ownstack_vault.secrets import refuse_unknown
+from ownstack_vault.store import Store
 from ownstack_vault.tokens import Vault
 from ownstack_vault.unreachable import explained
 
@@ -36,12 +39,15 @@ OPTIONS = "-c synchronous_commit=on -c idle_in_transaction_session_timeout=10s"
 """A revoked token must stay revoked over a power cut, whatever else the server is set to."""
 
 
-def open_vault(url: str, write_lock: AbstractContextManager[object] | None = None) -> Vault:
+def open_vault(
+    url: str, write_lock: AbstractContextManager[object] | None = None, master_keys: MasterKeys | None = None
+) -> Vault:
     """Open, or create, the vault in the database at `url`: `sqlite:////var/lib/ownstack.db`, or
     `postgresql://user:password@host:5432/name`.
 
     write_lock: held during every write; whoever writes to the same SQLite file shares it. None: nobody else writes.
-    Raises VaultUnusable, with `passing` if it is worth trying again, and sqlalchemy.exc.DBAPIError if an SQLite file
+    master_keys: None where nothing is to be sealed or opened. Raises VaultUnusable (`secret-key-wrong`: there are keys
+    that these do not open), with `passing` if it is worth trying again, and sqlalchemy.exc.DBAPIError if an SQLite file
     can't be opened.
     """
     lock = write_lock or nullcontext()
@@ -50,6 +56,11 @@ def open_vault(url: str, write_lock: AbstractContextManager[object] | None = Non
     try:
         with lock, engine.begin() as connection:
             _upgrade(connection)
+            if master_keys is not None:
+                refuse_unknown(connection, master_keys)
+    except SecretUnreadable as wrong:
+        engine.dispose()
+        raise VaultUnusable(wrong.code, wrong.message, wrong.hint) from None
     except CommandError as error:
         engine.dispose()
         raise VaultUnusable(
@@ -62,7 +73,7 @@ def open_vault(url: str, write_lock: AbstractContextManager[object] | None = Non
         if engine.dialect.name == "sqlite":
             raise
         raise explained(address, error) from error
-    return Vault(engine, lock)
+    return Vault(Store(engine, lock), master_keys)
 
 
 def _engine(url: URL) -> Engine:
@@ -94,9 +105,10 @@ def _postgres_engine(url: URL) -> Engine:
 
 
 def _set_up_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    """A revoked token must stay revoked over a power cut: FULL, whatever others on the same file choose."""
+    """A revoked token must stay revoked over a power cut: FULL, whatever others on the same file choose. A key that is
+    destroyed must be overwritten."""
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
 METADATA = MetaData()
 
@@ -24,3 +24,26 @@ _VALID = TOKENS.c.revoked_at.is_(None)
 Index(
     "vault_tokens_valid_name", TOKENS.c.team, TOKENS.c.name, unique=True, sqlite_where=_VALID, postgresql_where=_VALID
 )
+
+# kind: `data` (name: the id of an app's creation), `team` (no name) or `hook` (name: an app). wrapped: with the master
+# key whose id is `master`. Both are gone from a key that was destroyed; its row stays, so that none takes its place.
+KEYS = Table(
+    "vault_keys",
+    METADATA,
+    Column("kind", String(8), primary_key=True),
+    Column("team", String(63), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("master", String(16), nullable=True),
+    Column("wrapped", LargeBinary, nullable=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("destroyed_at", BigInteger, nullable=True),
+)
+
+POSITIONS = Table(
+    "vault_positions",
+    METADATA,
+    Column("topic", String(100), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("next", BigInteger, nullable=False),
+)
+"""How far the history was looked through for keys to destroy. It lies with the keys, so that both are of one copy."""

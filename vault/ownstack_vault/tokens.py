@@ -5,13 +5,19 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import count
 
-from sqlalchemy import Engine, Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from ownstack_vault import keys
+from ownstack_vault.erasing import Erasing
+from ownstack_vault.errors import missing_secret_key
+from ownstack_vault.hooks import Hooks
+from ownstack_vault.masterkeys import MasterKeys
+from ownstack_vault.secrets import Secrets
+from ownstack_vault.store import Store
 from ownstack_vault.tables import TOKENS
 
 PREFIX = "own_"
@@ -46,18 +52,45 @@ class TokenNameTaken(ValueError):
 
 
 class Vault:
-    """The tokens of all teams, in a database. Calls block for as long as the database takes; safe from many threads."""
+    """The tokens of all teams, in a database, and beside them what is sealed with the keys of this installation.
 
-    def __init__(self, engine: Engine, write_lock: AbstractContextManager[object]) -> None:
-        self._engine = engine
-        self._write_lock = write_lock
+    Calls block for as long as the database takes; safe from many threads. masters: None where nothing is to be sealed
+    or opened. erasing: a sink of the history, see there.
+    """
+
+    def __init__(self, store: Store, masters: MasterKeys | None = None) -> None:
+        self._store, self._engine = store, store.engine
+        self._masters = masters
+        self.erasing = Erasing(store)
+
+    @property
+    def secrets(self) -> Secrets:
+        """Values of config, sealed and opened. Raises VaultUnusable `secret-key-missing`."""
+        return Secrets(self._store, self._given())
+
+    @property
+    def hooks(self) -> Hooks:
+        """Secrets of webhooks. Raises VaultUnusable `secret-key-missing`."""
+        return Hooks(self._store, self._given())
+
+    def _given(self) -> MasterKeys:
+        if self._masters is None:
+            raise missing_secret_key()
+        return self._masters
+
+    def forget_lost(self, masters: MasterKeys) -> int:
+        """Remove all keys that none of `masters` opens: what was sealed with them is lost, and others may take their
+        place. Returns how many."""
+        with self._store.writing() as connection:
+            lost = [master for master in keys.masters(connection) if not masters.knows(master)]
+            return keys.drop_under(connection, lost)
 
     def add(self, team: str, name: str, now: int) -> IssuedToken:
         """Issue a token for `team` at `now` (ms since the epoch). Raises TokenNameTaken."""
         secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         token = Token(_new_id(now), team, name, secret[-4:], created_at=now, revoked_at=None)
         try:
-            with self._write_lock, self._engine.begin() as connection:
+            with self._store.writing() as connection:
                 connection.execute(insert(TOKENS), {**_row(token), "hash": _hash(secret)})
         except IntegrityError:
             raise TokenNameTaken(name) from None
@@ -68,20 +101,20 @@ class Vault:
 
         Looked up by its hash: how long that takes says nothing about a secret, as nobody can choose a hash.
         """
-        with self._engine.connect() as connection:
+        with self._store.reading() as connection:
             row = connection.execute(_BY_HASH, {"wanted": _hash(secret)}).one_or_none()
         return None if row is None else _token(row)
 
     def is_valid(self, token_id: str) -> bool:
         """Whether there is a token with this id that was not revoked."""
         query = select(TOKENS.c.id).where(TOKENS.c.id == token_id, TOKENS.c.revoked_at.is_(None))
-        with self._engine.connect() as connection:
+        with self._store.reading() as connection:
             return connection.execute(query).one_or_none() is not None
 
     def list(self, team: str, limit: int, after: str = "") -> Sequence[Token]:
         """At most `limit` tokens of `team`, the revoked ones too, oldest first, with ids greater than `after`."""
         query = select(*_COLUMNS).where(TOKENS.c.team == team, TOKENS.c.id > after).order_by(TOKENS.c.id).limit(limit)
-        with self._engine.connect() as connection:
+        with self._store.reading() as connection:
             return [_token(row) for row in connection.execute(query)]
 
     def revoke(self, team: str, token_id: str, now: int) -> Token | None:
@@ -90,7 +123,7 @@ class Vault:
         Revoking it again changes nothing.
         """
         mine = (TOKENS.c.team == team) & (TOKENS.c.id == token_id)
-        with self._write_lock, self._engine.begin() as connection:
+        with self._store.writing() as connection:
             connection.execute(update(TOKENS).where(mine, TOKENS.c.revoked_at.is_(None)).values(revoked_at=now))
             row = connection.execute(select(*_COLUMNS).where(mine)).one_or_none()
         return None if row is None else _token(row)

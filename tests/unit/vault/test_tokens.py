@@ -134,7 +134,12 @@ def test_tokens_outlive_a_restart_and_migrating_twice_is_harmless(vault: Vault, 
 
 
 def test_the_vault_migrates_apart_from_its_neighbours_in_the_database(vault: Vault) -> None:
-    assert set(inspect(vault._engine).get_table_names()) == {"vault_tokens", "vault_alembic_version"}
+    assert set(inspect(vault._engine).get_table_names()) == {
+        "vault_tokens",
+        "vault_keys",
+        "vault_positions",
+        "vault_alembic_version",
+    }
 
 
 def test_writes_are_durable_to_the_last_commit(vault: Vault) -> None:
