@@ -37,7 +37,7 @@ COPY --from=wheel /dist /dist
 RUN docker/install wheel
 
 FROM build AS build-deployer
-RUN docker/install dependencies deployer kafka
+RUN docker/install dependencies deployer kafka postgres
 COPY --from=wheel /dist /dist
 RUN docker/install wheel
 
@@ -56,7 +56,7 @@ FROM ${PYTHON} AS run
 RUN groupadd --gid 10001 ownstack \
     && useradd --uid 10001 --gid ownstack --no-create-home --home-dir /var/lib/ownstack --shell /usr/sbin/nologin ownstack \
     && install -d -o ownstack -g ownstack -m 750 /var/lib/ownstack /var/lib/ownstack/deployer \
-    && install -d -o ownstack -g ownstack -m 750 /run/ownstack /run/ownstack/secrets /run/ownstack/stacks
+    && install -d -o ownstack -g ownstack -m 750 /run/ownstack /run/ownstack/secrets /run/ownstack/superuser /run/ownstack/stacks
 COPY --chmod=755 docker/health.py /usr/local/lib/ownstack/health.py
 ENV PATH=/opt/ownstack/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001

@@ -64,9 +64,11 @@ def test_only_the_api_and_on_wish_kafka_are_published_and_on_this_machine_alone(
 
 def test_no_password_is_in_the_file_or_in_what_the_engine_tells(composed: Composed) -> None:
     passwords = [
-        composed.inside("api", "cat", f"/run/ownstack/secrets/{name}-password") for name in ("database", "postgres")
+        composed.inside("api", "cat", "/run/ownstack/secrets/database-password"),
+        composed.inside("api", "cat", "/run/ownstack/secrets/secret-key"),
+        composed.inside("postgres", "cat", "/run/ownstack/superuser/postgres-password"),
     ]
-    assert len(set(passwords)) == 2
+    assert len(set(passwords)) == 3
     assert all(len(password) == 43 for password in passwords)
     told = composed.engine.docker("inspect", *composed.compose("ps", "--all", "--quiet").split())
     said = composed.compose("logs", "--no-color") + composed.compose("config") + told
@@ -88,7 +90,7 @@ def test_no_service_has_rights_that_it_does_not_need(composed: Composed) -> None
 
 
 def test_the_story_is_told_from_outside(composed: Composed) -> None:
-    assert tell(composed) == Telling(19, 15)
+    assert tell(composed) == Telling(25, 18)
 
 
 def test_a_command_that_kcat_publishes_by_hand_deploys(composed: Composed) -> None:

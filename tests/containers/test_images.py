@@ -10,10 +10,10 @@ from tests.containers.images import SERVICES, TARGETS, Images
 
 FOREIGN = {
     "api": (),
-    "promoter": ("fastapi", "sqlalchemy", "psycopg"),
-    "deployer": ("fastapi", "sqlalchemy", "psycopg"),
-    "projections": ("fastapi",),
-    "cli": ("fastapi", "uvicorn", "sqlalchemy", "psycopg"),
+    "promoter": ("fastapi", "sqlalchemy", "psycopg", "cryptography"),
+    "deployer": ("fastapi",),
+    "projections": ("fastapi", "cryptography"),
+    "cli": ("fastapi", "uvicorn", "sqlalchemy", "psycopg", "cryptography"),
 }
 """What only other extras need."""
 PLACES = ("/", "/etc", "/opt", "/opt/ownstack", "/usr/local/bin", "/usr/local/lib/ownstack")
