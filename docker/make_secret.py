@@ -1,6 +1,7 @@
 """Makes secrets that are not there yet: `make_secret.py FILE…`. One that is there stays as it is.
 
-Each is 43 letters and digits of 32 random bytes. Its owner and its group can read it, nobody else.
+Each is 43 letters and digits: 32 random bytes in base64, which is what a secret key has to be, too. Its owner and its
+group can read it, nobody else.
 """
 
 from __future__ import annotations

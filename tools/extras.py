@@ -21,8 +21,9 @@ HELPS = ("--help", "up --help", "deploy --help")
 
 
 DATABASE = ("sqlalchemy", "alembic", "psycopg")
+SEALING = ("cryptography",)
 WEB = ("fastapi",)
-DEPENDENCIES = (*DATABASE, *WEB)
+DEPENDENCIES = (*DATABASE, *SEALING, *WEB)
 """What is heavy, and not everybody's."""
 
 
@@ -47,9 +48,9 @@ INSTALLS = (
     Install((), ("ownstack_contracts", "ownstack.main")),
     *(Install((service.removeprefix("ownstack_"),), (f"{service}.main",)) for service in SERVICES),
     Install(("all",), ("ownstack.main", *(f"{service}.main" for service in SERVICES))),
-    Install(("api", "kafka", "postgres"), (), "api", (*DATABASE, *WEB)),
+    Install(("api", "kafka", "postgres"), (), "api", (*DATABASE, *SEALING, *WEB)),
     Install(("promoter", "kafka"), (), "promoter", ()),
-    Install(("deployer", "kafka"), (), "deployer", ()),
+    Install(("deployer", "kafka", "postgres"), (), "deployer", (*DATABASE, *SEALING)),
     Install(("projections", "kafka", "postgres"), (), "projections", DATABASE),
 )
 

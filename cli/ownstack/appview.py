@@ -12,6 +12,34 @@ def summary_of(app: Json) -> str:
     return str(app["summary"]).removeprefix(f"{app['name']} — ")
 
 
+def origin_of(app: Json) -> str | None:
+    """What it was made of: "review app of shop, pull request 7 at 1f0c9ab", "clone of shop"; None: of nothing."""
+    review = app.get("review")
+    if review is not None:
+        about = f"review app of {review['production']}, pull request {review['number']} at {review['sha'][:7]}"
+        return about + _end_of(review)
+    return f"clone of {app['cloned_from']}" if app.get("cloned_from") else None
+
+
+def _end_of(review: Json) -> str:
+    if review["closing"]:
+        return ", goes once nothing of it is under way"
+    return f", goes {moment(review['expires_at'])}" if review["expires_at"] is not None else ""
+
+
+def remark_of(app: Json) -> str | None:
+    """What is to be said of it in a list."""
+    outdated = any(stack.get("config_outdated") for stack in app["stacks"])
+    return "; ".join(filter(None, (origin_of(app), "config outdated" if outdated else None))) or None
+
+
+def _tag_of(app: Json) -> str:
+    chosen = app["settings"]
+    if not chosen.get("retag", True):
+        return "none"
+    return f"{app['name']}-vN, in {chosen.get('retag_to') or 'the repository of the image'}"
+
+
 def show_app(session: Session, app: Json) -> None:
     """All of it."""
     chosen = app["settings"]
@@ -21,12 +49,14 @@ def show_app(session: Session, app: Json) -> None:
                 ("app", app["name"]),
                 ("live", summary_of(app)),
                 ("created", moment(app["created_at"])),
+                *([("made as", origin)] if (origin := origin_of(app)) else []),
                 ("pipeline", app["pipeline"]),
                 ("under way", app["rollout"]),
                 ("queued", ", ".join(app["queue"])),
                 ("release task", chosen["release_task"]),
                 ("post-deploy", chosen["postdeploy"]),
                 ("deadlines", f"waiting {chosen['waiting_deadline']} s, running {chosen['running_deadline']} s"),
+                ("tag if promoted", _tag_of(app)),
             ]
         )
     )
@@ -53,6 +83,11 @@ def _row(stack: Json) -> tuple[str | None, ...]:
 
 
 def _remark(stack: Json) -> str | None:
+    outdated = "with its config from before" if stack.get("config_outdated") else None
+    return "; ".join(filter(None, (_trouble(stack), outdated))) or None
+
+
+def _trouble(stack: Json) -> str | None:
     if not stack.get("drift"):
         message: str | None = stack["message"]
         return message

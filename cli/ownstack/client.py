@@ -110,7 +110,22 @@ class Client:
         wait: bool = True,
         **query: object,
     ) -> Json:
-        """Send a command and return its view. `key`: its id; None: a new one.
+        """Send a command and return its view. Otherwise as `answer`."""
+        view: Json = self.answer(method, path, body, key=key, wait=wait, **query)["command"]
+        return view
+
+    def answer(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        key: str | None = None,
+        wait: bool = True,
+        **query: object,
+    ) -> Json:
+        """Send a command and return the answer: its view as `command`, and what is said beside. `key`: its id; None: a
+        new one.
 
         It is sent again under the same key when the connection fails, and (wait) until its outcome is known: the
         server knows it by its key. Raises Failure, `exit_code` REJECTED if it was not admitted.
@@ -120,9 +135,9 @@ class Client:
             headers["Prefer"] = f"wait={WAIT}"
         while True:
             response = self._send(method, path, json=body, headers=headers, params=_given(query), timeout=WAIT + 15.0)
-            view: Json = document(response)["command"]
-            if not wait or view["status"] != "accepted":
-                return view
+            answer = document(response)
+            if not wait or answer["command"]["status"] != "accepted":
+                return answer
 
     def follow(self, path: str, *, after: str | None = None, **query: object) -> Iterator[ServerSent]:
         """Live events from `after` on, without end: a lost connection is taken up again where it was.

@@ -53,6 +53,22 @@ def releases(ctx: typer.Context, incomplete: str) -> list[str]:
     return [f"v{number}" for number in _of_app(ctx, "releases", "number") if f"v{number}".startswith(incomplete)]
 
 
+def variables(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Names of variables of the app that stands before."""
+    app = _app_before(ctx)
+    try:
+        with closing(connect_quickly(choose(os.environ), QUICK)) as client:
+            found = client.get(f"/apps/{segment(app)}/config")["variables"] if app else []
+    except Failure:
+        return []
+    return sorted({str(v["name"]) for v in found if str(v["name"]).startswith(incomplete)})
+
+
+def variables_to_set(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The same, to be given a value."""
+    return [f"{name}=" for name in variables(ctx, incomplete)] if "=" not in incomplete else []
+
+
 def deployments(ctx: typer.Context, incomplete: str) -> list[str]:
     """Ids of deployments of the app that stands before, and of commands that ran beside it: all that has a log."""
     found = _of_app(ctx, "deployments", "id") + _of_app(ctx, "runs", "job")
@@ -60,15 +76,17 @@ def deployments(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def _of_app(ctx: typer.Context, what: str, field: str) -> list[str]:
-    """The newest of an app: a page is enough for whoever presses Tab.
-
-    When an option still lacks its value, the arguments have not been taken up yet: the app is the first of the words.
-    """
-    app = ctx.params.get("app") or next(iter(ctx.args), None)
+    """The newest of an app: a page is enough for whoever presses Tab."""
+    app = _app_before(ctx)
     try:
         return [] if not app else _names(f"/apps/{segment(app)}/{what}", field, "", most=50)
     except Failure:
         return []
+
+
+def _app_before(ctx: typer.Context) -> str | None:
+    """When an option still lacks its value, the arguments have not been taken up yet: the app is the first word."""
+    return ctx.params.get("app") or next(iter(ctx.args), None)
 
 
 def profiles(incomplete: str) -> list[str]:

@@ -166,19 +166,20 @@ class Demo:
         if ended != step.exit_code:
             self._wrong(f"It ended with {ended}, not with {step.exit_code}.")
         for place, version in step.answers.items():
-            self._ask(place, version)
+            self._ask(place, version, step.greeting)
         _say("")
 
-    def _ask(self, place: Place, version: int) -> None:
+    def _ask(self, place: Place, version: int, greeting: str | None) -> None:
         url = url_of(self._home, place)
         try:
             answer = httpx.get(url, timeout=10, trust_env=False).text.strip()
-            right = orjson.loads(answer)["version"] == version
+            said = orjson.loads(answer)
+            right = said["version"] == version and greeting in (None, said.get("greeting"))
         except (httpx.HTTPError, ValueError, KeyError) as error:
             answer, right = repr(error), False
         _say(f"  {url}  {place[1]:<9}  {answer}")
         if not right:
-            self._wrong(f"Version {version} was to answer.")
+            self._wrong(f"Version {version} was to answer{f', and to say {greeting!r}' if greeting else ''}.")
 
     def _wrong(self, what: str) -> None:
         self._right = False

@@ -36,12 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: list[str]) -> int:
     for word in given:
         if not word.isprintable() and any("\ud800" <= sign <= "\udfff" for sign in word):
-            message = f"{word!a} is not written in UTF-8, as all that is said to a server is."
+            message = f"{without_value(word)!a} is not written in UTF-8, as all that is said to a server is."
             raise Failure("usage", message, hint="ownstack --help", exit_code=Exit.USAGE)
     try:
         code = assemble(main)(given, prog_name="ownstack", standalone_mode=False)
     except _CLICK_ERROR as error:
-        raise _usage(error) from None
+        raise _usage(error, given) from None
     return code if isinstance(code, int) else Exit.OK
 
 
@@ -51,14 +51,23 @@ def _wants_json(arguments: list[str]) -> bool:
     return "--json" in options
 
 
-def _usage(error: Any) -> Failure:
+def without_value(word: str) -> str:
+    """A word as it may be repeated: what follows a `=` may be a secret (`config:set`)."""
+    name, equals, _ = word.partition("=")
+    return f"{name}=…" if equals else word
+
+
+def _usage(error: Any, given: list[str]) -> Failure:
     """Somebody who names a group without a command gets its help, which is no error but no success either."""
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stderr.write(error.format_message() + "\n")
         raise Silent(Exit.USAGE)
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "ownstack"
-    return Failure("usage", error.format_message(), hint=f"{path} --help", exit_code=Exit.USAGE)
+    message = error.format_message()
+    for word in sorted(given, key=len, reverse=True):
+        message = message.replace(word, without_value(word)) if "=" in word else message
+    return Failure("usage", message, hint=f"{path} --help", exit_code=Exit.USAGE)
 
 
 def _quietly() -> int:

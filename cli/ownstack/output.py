@@ -141,3 +141,9 @@ def span(start: int | None, end: int | None) -> str | None:
 def short(digest: str) -> str:
     """The first seven digits of a digest, or of that of an image."""
     return digest.rpartition("@")[2].partition(":")[2][:7]
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Names as they are read out: "A", "A and B", "A, B and 5 more"."""
+    shown = list(names) if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1]))) if shown else "none"

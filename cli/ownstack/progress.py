@@ -45,8 +45,8 @@ class Progress:
     """The rows of a rollout, or of a part of it, and whether it has ended.
 
     title: what it is, for people. mine: whether a fact's data is about it. ends: whether a fact ends it; None: it ends
-    when all rows have. note: what is said of the whole, for a while. view: of the rollout, with what
-    facts have said of it since.
+    when all rows have. note: what is said of the whole, for a while. lines: what is said of it once, and has not been
+    yet. view: of the rollout, with what facts have said of it since.
     """
 
     title: str
@@ -54,6 +54,7 @@ class Progress:
     mine: Callable[[Json], bool]
     ends: Callable[[str, Json], bool] | None = None
     note: str | None = None
+    lines: list[str] = field(default_factory=list)
     ended: bool = False
     view: Json = field(default_factory=dict)
     _by_type: Mapping[str, str] = field(default_factory=lambda: STATES)
@@ -73,11 +74,14 @@ class Progress:
         return row
 
     def _learn(self, kind: str, data: Json) -> None:
-        """A promotion looks at its source first: only then it is known what goes where, and so what it is called."""
-        if self.view.get("status") != "looking":
+        """A promotion looks at its source first, and a tag is resolved: only then it is known what goes where, and so
+        what it is called. A change of config that has waited takes the image that runs."""
+        if kind == "ImageResolved":
+            self.lines.append(_resolved(data["image"]))
+        if self.view.get("status") not in _UNKNOWN_YET and self.view.get("image"):
             return
         self.view |= {name: data[name] for name in ("release", "source_release", "image") if data.get(name)}
-        for stack in data["stacks"]:
+        for stack in data.get("stacks", ()):
             self.rows.setdefault(stack, Row(stack))
         if kind in ("RolloutStarted", "RolloutQueued"):
             self.title = title_of(self.view)
@@ -168,8 +172,46 @@ _OF_THE_WHOLE: Mapping[str, Callable[[Json], str | None]] = {
     "PromotionOpened": lambda _: None,
     "RolloutQueued": lambda data: f"waits for {data['behind']}, which is under way",
     "RolloutStarted": lambda _: None,
+    "ImageResolveRequested": lambda data: _resolving(data["reference"]),
+    "ImageAwaited": lambda data: _awaiting(data["message"]),
+    "ImageResolved": lambda _: None,
+    "ImageRetagRequested": lambda data: _tagging(data["tag"]),
+    "ImageRetagged": lambda _: None,
+    "ImageRetagSkipped": lambda _: None,
 }
 """What is said of a rollout, from a fact on."""
+
+_UNKNOWN_YET = ("looking", "resolving")
+"""How a rollout stands while it is not known yet what it brings."""
+
+
+def _resolving(reference: str) -> str:
+    return f"resolving the digest of {reference} …"
+
+
+def _resolved(image: str) -> str:
+    return f"  the image is {image}"
+
+
+def _awaiting(message: str) -> str:
+    return f"waiting for the image: {message}"
+
+
+def _tagging(tag: str) -> str:
+    return f"tagging the image {tag} …"
+
+
+def _note_of(view: Json) -> str | None:
+    """What is said of a rollout as it stands."""
+    if view["status"] == "queued" and view.get("behind"):
+        return f"waits for {view['behind']}, which is under way"
+    if view["status"] == "resolving":
+        awaited = view.get("waiting_for_image")
+        return _awaiting(awaited) if awaited else _resolving(view["reference"])
+    retag = view.get("retag")
+    if view["status"] == "running" and retag and retag["image"] is None and retag["code"] is None:
+        return _tagging(retag["tag"])
+    return None
 
 
 def _message(kind: str, data: Json) -> str | None:
@@ -186,15 +228,17 @@ def of_rollout(view: Json) -> Progress:
 
     def mine(data: Json) -> bool:
         ids = (data.get("rollout"), data.get("promotion"))
-        return name in ids or any(str(data.get(k, "")).startswith(f"{name}.") for k in ("job", "deployment"))
+        jobs = (str(data.get(k, "")) for k in ("job", "deployment"))
+        return name in ids or any(job.startswith((f"{name}.", f"{name}#")) for job in jobs)
 
     def ends(kind: str, data: Json) -> bool:
         return kind in ENDS and name in (data.get("rollout"), data.get("promotion"))
 
     progress = Progress(title_of(view), rows, mine, ends, view=dict(view))
-    progress.ended = view["status"] not in ("looking", "queued", "running")
-    if view["status"] == "queued" and view.get("behind"):
-        progress.note = f"waits for {view['behind']}, which is under way"
+    progress.ended = view["status"] not in (*_UNKNOWN_YET, "queued", "running")
+    progress.note = _note_of(view)
+    if view.get("reference") and view.get("image"):
+        progress.lines.append(_resolved(view["image"]))
     return progress
 
 
@@ -216,9 +260,12 @@ def title_of(view: Json) -> str:
     """What a rollout does: "shop v3 1f0c9ab, promoted from shop-staging v5", "shop v4 aa5cb2e, rolled back to v2"."""
     release = f" v{view['release']}" if view.get("release") is not None else ""
     image = f" {short(view['image'])}" if view.get("image") else ""
+    if not image and view.get("reference"):
+        image = f", {view['reference']}"
+    config = ", with its new config" if view.get("config_change") else ""
     source = f", promoted from {source_of(view)}" if view.get("source") else ""
     back = f", rolled back to v{view['rolled_back_to']}" if view.get("rolled_back_to") is not None else ""
-    return f"{view['app']}{release}{image}{source}{back}"
+    return f"{view['app']}{release}{image}{source}{back}{config}"
 
 
 def source_of(view: Json) -> str:

@@ -50,8 +50,8 @@ Written by `python -m ownstack.reference`; do not edit.
 
 Each service of `ownstack serve` reads its environment: its own settings, and those that it shares with others. What is
 wrong in them ends it at once with exit code 2, and says which variable it is. `ownstack serve SERVICE --help` lists the
-same. `OWNSTACK_DATABASE` and `OWNSTACK_KAFKA_SASL_PASSWORD` may hold secrets; each has a sibling `…_FILE` for a file
-that holds the password instead. No value of a setting is ever written to a log.
+same. `OWNSTACK_DATABASE`, `OWNSTACK_KAFKA_SASL_PASSWORD` and `OWNSTACK_SECRET_KEY` may hold secrets; each has a sibling
+`…_FILE` for a file that holds the password, or the key, instead. No value of a setting is ever written to a log.
 """
 
 
@@ -119,7 +119,8 @@ def _section(path: str, found: Any) -> str:
 def _row(option: Any) -> str:
     value = "" if option.is_flag else f" {option.metavar or option.name.upper()}"
     default = "" if option.default in (None, False, "", ()) or option.required else f" (default {option.default})"
-    return f"| `{', '.join(option.opts)}{value}` | {option.help}{' (required)' if option.required else ''}{default} |"
+    names = ", ".join([*option.opts, *option.secondary_opts])
+    return f"| `{names}{value}` | {option.help}{' (required)' if option.required else ''}{default} |"
 
 
 if __name__ == "__main__":

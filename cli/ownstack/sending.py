@@ -41,6 +41,13 @@ def follow_rollout(session: Session, how: How, view: Json, app: str) -> None:
     if not how.wait:
         tell(session, how, view, "")
         return
+    ended = watch_rollout(session, view, app)
+    session.output.document(ended)
+    must_have_succeeded(ended)
+
+
+def watch_rollout(session: Session, view: Json, app: str) -> Json:
+    """Watch the rollout that a command opened until it ends, and say how. Returns it."""
     rollout = session.client.get(f"/rollouts/{view['rollout'] or view['id']}")
     kind = "promotion info " + rollout["id"] if rollout["kind"] == "promotion" else f"app info {app}"
     progress = of_rollout(rollout)
@@ -52,8 +59,12 @@ def follow_rollout(session: Session, how: How, view: Json, app: str) -> None:
 
     watch(session, progress, view["sequence"], f"ownstack {kind}", settled)
     show_end(session, ended)
-    session.output.document(ended)
-    if ended["status"] != "succeeded":
+    return ended
+
+
+def must_have_succeeded(rollout: Json) -> None:
+    """Raises Silent, FAILED, unless a rollout that has ended did so on every stack."""
+    if rollout["status"] != "succeeded":
         raise Silent(Exit.FAILED)
 
 
@@ -62,6 +73,8 @@ def show_end(session: Session, rollout: Json) -> None:
     took = span(rollout["started_at"], rollout["ended_at"])
     status = rollout["status"].replace("-", " ")
     session.output.say(f"{status}{f' in {took}' if took else ''}" + _because(rollout))
+    if (tagged := tag_of(rollout)) is not None:
+        session.output.say(tagged)
     if rollout["kind"] == "promotion":
         session.output.note(f"promotion {rollout['id']}")
     if rollout["kind"] == "promotion" and rollout["status"] == "failed" and rollout["release"] is None:
@@ -71,6 +84,16 @@ def show_end(session: Session, rollout: Json) -> None:
         session.output.note(f"try again: ownstack retry {rollout['app']} --stack {stack}")
     if any(p["state"] in ("failed", "unknown") for p in rollout["postdeploys"]):
         session.output.note(f"try again: ownstack retry {rollout['app']} --postdeploy")
+
+
+def tag_of(rollout: Json) -> str | None:
+    """What became of the tag that the image of a promotion was to get; None: it was to get none, or nobody has said."""
+    retag = rollout.get("retag")
+    if retag is None or (retag["image"] is None and retag["code"] is None):
+        return None
+    if retag["image"] is not None:
+        return f"tagged {str(retag['image']).partition('@')[0]}"
+    return f"not tagged {retag['tag']}: {retag['message']}"
 
 
 def _because(rollout: Json) -> str:
@@ -93,17 +116,23 @@ def follow_jobs(session: Session, how: How, view: Json, sentence: str, *, removi
     if not how.wait:
         tell(session, how, view, sentence)
         return
-    wanted = "StackAppRemovalRequested" if removing else "StackLookRequested"
-    jobs = [(f["stack"], f["job"]) for f in consequences(session, view, wanted)]
-    if jobs:
-        progress = of_jobs(sentence, jobs, REMOVING if removing else LOOKING)
-        watch(session, progress, view["sequence"], "ownstack history --follow")
-    else:
-        session.output.say(sentence)
+    done = watch_jobs(session, view, sentence, removing=removing)
     session.output.document(view)
-    if removing and jobs and any(row.state == "failed" for row in progress.rows.values()):
+    if removing and not done:
         session.output.note("It is gone here, but may still run where it could not be removed.")
         raise Silent(Exit.FAILED)
+
+
+def watch_jobs(session: Session, view: Json, sentence: str, *, removing: bool = False) -> bool:
+    """Say what an admitted command does, and watch what its stacks were asked to do; whether all of them did it."""
+    wanted = "StackAppRemovalRequested" if removing else "StackLookRequested"
+    jobs = [(f["stack"], f["job"]) for f in consequences(session, view, wanted)]
+    if not jobs:
+        session.output.say(sentence)
+        return True
+    progress = of_jobs(sentence, jobs, REMOVING if removing else LOOKING)
+    watch(session, progress, view["sequence"], "ownstack history --follow")
+    return not any(row.state == "failed" for row in progress.rows.values())
 
 
 def follow_retry(session: Session, how: How, view: Json, app: str) -> None:
@@ -149,6 +178,7 @@ def show_rollout(session: Session, rollout: Json) -> None:
                 ("app", rollout["app"]),
                 ("release", None if rollout["release"] is None else f"v{rollout['release']}"),
                 ("image", rollout["image"]),
+                ("tag", tag_of(rollout)),
                 ("from", source_of(rollout) if rollout["source"] else None),
                 ("status", rollout["status"] + _because(rollout)),
                 ("by", rollout["requester"]),

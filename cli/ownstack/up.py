@@ -14,17 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import URL, make_url
 from sqlalchemy.exc import DBAPIError
 
 from ownstack.exits import Failure
 from ownstack.firststart import Welcome, prepare
+from ownstack.housefile import FILE, database_of
+from ownstack.keyfile import open_with_key
 from ownstack.openfiles import raise_file_limit
 from ownstack.serve import figures
 from ownstack.serve.meters import PrometheusMeter
 from ownstack.serve.running import explained, settle_collector
 from ownstack.supervision import Service, ServiceFailed, Supervisor
 from ownstack_api.app import create_app
+from ownstack_api.erasing import erase
 from ownstack_api.main import listen, serve, url_of
 from ownstack_api.parts import Parts
 from ownstack_api.settings import Settings as ApiSettings
@@ -38,11 +40,10 @@ from ownstack_projections.main import Settings as ProjectionsSettings
 from ownstack_promoter.main import Promoter
 from ownstack_promoter.main import Settings as PromoterSettings
 from ownstack_readmodel import ReadModel, open_readmodel
-from ownstack_vault import Vault, open_vault
+from ownstack_vault import Unsealing, Vault, open_vault
 
 log = logging.getLogger(__name__)
 
-FILE = "ownstack.db"
 CATCHING_UP = 5.0
 """Seconds that the read model is given, at the end, to show what has happened. The next start goes on from there."""
 
@@ -99,7 +100,8 @@ async def _live(
 ) -> bool:
     """The services end in this order: no more commands, no more work, no more facts, and all of them shown."""
     promoter = Promoter(rooms.bus, PromoterSettings(leases_at_start="lapsed"))  # all deployers end with this process
-    deployer = Deployer(rooms.bus, DeployerSettings(state=data / "deployer"))
+    unsealing = Unsealing(rooms.vault.secrets)
+    deployer = Deployer(rooms.bus, DeployerSettings(state=data / "deployer"), secrets=unsealing)
     projections = Projections(rooms.bus, rooms.readmodel, ProjectionsSettings())
     app = create_app(Parts(rooms.bus, rooms.readmodel, rooms.vault, settings))
     listening = asyncio.Event()
@@ -113,6 +115,7 @@ async def _live(
         Service("deployer", deploy, deployer.drain),
         Service("promoter", promoter.run),
         Service("projections", projections.run, lambda: _caught_up(rooms)),
+        Service("erasing", lambda: erase(rooms.bus, rooms.vault.erasing)),
     ]
 
     async def begin() -> None:
@@ -127,7 +130,7 @@ async def _live(
 async def open_rooms(data: Path, stack: AsyncExitStack) -> Rooms:
     """Open all that is in the folder `data`, made if need be; `stack` closes it. Raises Failure."""
     path = _folder(data) / FILE
-    url = _database(path)
+    url = database_of(path)
     _make_private(path)
     lock = threading.Lock()
     try:
@@ -135,7 +138,7 @@ async def open_rooms(data: Path, stack: AsyncExitStack) -> Rooms:
         stack.push_async_callback(bus.close)
         readmodel = await asyncio.to_thread(open_readmodel, url, lock)
         stack.callback(readmodel.close)
-        vault = await asyncio.to_thread(open_vault, url, lock)
+        vault = await asyncio.to_thread(open_with_key, data, lambda keys: open_vault(url, lock, keys))
         stack.callback(vault.close)
     except BusError as error:
         raise Failure(error.code, str(error)) from error
@@ -157,14 +160,6 @@ def _folder(data: Path) -> Path:
     if not os.access(data, os.W_OK | os.X_OK):
         raise Failure("data-folder", f"{data} can't be written to.", hint="Choose another: --data DIR")
     return data
-
-
-def _database(path: Path) -> str:
-    """The URL of the file for SQLAlchemy, whose versions differ in what they escape."""
-    url = URL.create("sqlite", database=str(path)).render_as_string()
-    if make_url(url).database != str(path):
-        raise Failure("data-folder", f"{path.parent} has signs in it that a URL can't say.", hint="--data DIR")
-    return url
 
 
 def _make_private(path: Path) -> None:

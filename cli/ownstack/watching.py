@@ -45,6 +45,7 @@ def watch(
 
 
 def _follow(session: Session, progress: Progress, after: int) -> None:
+    _tell_lines(session, progress)
     if progress.ended:
         return
     _tell_note(session, progress.note)
@@ -52,6 +53,7 @@ def _follow(session: Session, progress: Progress, after: int) -> None:
         fact = event.document()
         title, note = progress.title, progress.note
         row = progress.apply(fact["type"], fact.get("data", {}), milliseconds(fact["time"]))
+        _tell_lines(session, progress)
         if progress.title != title:
             session.output.say(progress.title)
         if progress.note != note:
@@ -60,6 +62,12 @@ def _follow(session: Session, progress: Progress, after: int) -> None:
             _tell(session, row)
         if progress.ended:
             return
+
+
+def _tell_lines(session: Session, progress: Progress) -> None:
+    """What is said once stays, also where rows are redrawn."""
+    while progress.lines:
+        session.output.say(progress.lines.pop(0))
 
 
 def _tell_note(session: Session, note: str | None) -> None:

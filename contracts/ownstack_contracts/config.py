@@ -22,8 +22,8 @@ Sealed = Annotated[str, StringConstraints(pattern=r"^v1\.[A-Za-z0-9_-]{38,}$", m
 its tag of 16 bytes. The key is that of the app's creation; the associated data say whose variable it is."""
 
 Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-"""Of a plain value: the first 16 bytes of an HMAC-SHA256 of it under a key of the team, in hexadecimal. Equal ones are of
-equal values; without the key nothing is learnt of them."""
+"""Of a plain value: the first 16 bytes of an HMAC-SHA256 of it under a key of the team, in hexadecimal. Equal ones are
+of equal values; without the key nothing is learnt of them."""
 
 
 CONFIDENTIAL = frozenset(("ConfigSet", "AppCloned", "ReviewAppOpened"))

@@ -174,10 +174,12 @@ def refuse_if_newer(phase: Phase) -> None:
 
 
 def app_environment(phase: Phase) -> dict[str, str]:
-    """What the app's own code is told."""
+    """What the app's own code is told: its config, and where and what it is, which no config changes."""
     passed = {name: value for name, value in phase.environment.items() if name in ("PATH", "HOME", "LANG", "TZ")}
+    config = {name: phase.told(f"CONFIG_{name}") for name in phase.told("CONFIG").split()}
     return {
         **passed,
+        **config,
         "APP": phase.told("APP"),
         "STACK": phase.told("STACK"),
         "RELEASE": phase.told("RELEASE"),

@@ -16,7 +16,7 @@ LEAVING = 0.1
 
 
 class Shop(BaseHTTPRequestHandler):
-    """`/`: what is for sale; `/health`: whether we can serve."""
+    """`/`: what is for sale; `/health`: whether we can serve. Both show `GREETING`, a variable of the config."""
 
     def do_GET(self) -> None:
         if self.path not in ("/", "/health"):
@@ -29,6 +29,8 @@ class Shop(BaseHTTPRequestHandler):
             "release": f"v{os.environ['RELEASE']}",
             "orders": self._orders(),
         }
+        if greeting := os.environ.get("GREETING"):
+            answer["greeting"] = greeting
         body = json.dumps(answer).encode() + b"\n"
         self.send_response(200)
         self.send_header("Content-Type", "application/json")

@@ -5,6 +5,7 @@ from ownstack_readmodel.engine import open_readmodel
 from ownstack_readmodel.errors import CursorInvalid, DatabaseUnusable
 from ownstack_readmodel.failures import passes
 from ownstack_readmodel.model import ReadModel
+from ownstack_readmodel.queries.config import SealedConfig, SealedVariable
 
 __all__ = [
     "Changes",
@@ -13,6 +14,8 @@ __all__ = [
     "DatabaseUnusable",
     "LocalChanges",
     "ReadModel",
+    "SealedConfig",
+    "SealedVariable",
     "Signal",
     "open_readmodel",
     "passes",

@@ -17,6 +17,7 @@ from ownstack_readmodel.failures import passes
 from ownstack_readmodel.queries import (
     apps,
     commands,
+    config,
     deployments,
     history,
     logs,
@@ -27,10 +28,12 @@ from ownstack_readmodel.queries import (
     runs,
     stacks,
 )
+from ownstack_readmodel.queries.config import SealedConfig
 from ownstack_readmodel.queries.history import FactRecord
 from ownstack_readmodel.views import (
     AppView,
     CommandView,
+    ConfigView,
     DeploymentView,
     FactView,
     LogLineView,
@@ -111,6 +114,14 @@ class ReadModel:
     async def app(self, team: str, app: str) -> AppView | None:
         """None if there is none of this name."""
         return await self.query(apps.app, team, app)
+
+    async def config(self, team: str, app: str) -> ConfigView | None:
+        """The variables of the app in its present creation, without their values; None if there is no such app."""
+        return await self.query(config.config, team, app)
+
+    async def sealed_config(self, team: str, app: str) -> SealedConfig | None:
+        """The same with their sealed values, for who unseals them, and to be shown to nobody."""
+        return await self.query(config.sealed_config, team, app)
 
     async def stacks(self, team: str, limit: int = PAGE, cursor: str | None = None) -> Page[StackView]:
         """By name. Raises CursorInvalid."""

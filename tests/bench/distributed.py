@@ -73,7 +73,12 @@ async def open_fleet(folder: Path) -> AsyncIterator[tuple[House, Fleet]]:
     prefix = f"bench-{uuid4().hex[:8]}."
     fleet = Fleet(
         folder,
-        {"OWNSTACK_BUS": f"kafka://{servers}", "OWNSTACK_DATABASE": database, "OWNSTACK_KAFKA_PREFIX": prefix},
+        {
+            "OWNSTACK_BUS": f"kafka://{servers}",
+            "OWNSTACK_DATABASE": database,
+            "OWNSTACK_SECRET_KEY": "A" * 43,
+            "OWNSTACK_KAFKA_PREFIX": prefix,
+        },
     )
     await asyncio.to_thread(fleet.run, "bus", "setup")
     bus = await KafkaBus.open(servers, KafkaSettings(prefix=prefix))

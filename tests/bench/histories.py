@@ -10,6 +10,7 @@ from hashlib import sha256
 from ownstack_bus.port import Record
 from ownstack_contracts.apps import AppCreated
 from ownstack_contracts.history import GENESIS, Origin, Position, seal
+from ownstack_contracts.images import ImageJob, ImageResolved, ImageResolveRequested, ImageRetagged, ImageRetagRequested
 from ownstack_contracts.jobs import (
     JobClaimed,
     JobGranted,
@@ -29,7 +30,7 @@ from ownstack_contracts.jobs import (
     StackObserved,
 )
 from ownstack_contracts.message import Command, Message
-from ownstack_contracts.names import Driver
+from ownstack_contracts.names import Driver, digest_of, parse_image
 from ownstack_contracts.pipelines import PipelineCreated, StagingAdded
 from ownstack_contracts.promotions import PromotionRequested
 from ownstack_contracts.rejections import CommandRejected
@@ -47,6 +48,11 @@ BETWEEN = 7
 def image(number: int) -> str:
     """An image of its own."""
     return f"registry.example/shop@sha256:{sha256(str(number).encode()).hexdigest()}"
+
+
+def pinned(reference: str) -> str:
+    """The image that a tag means."""
+    return f"{parse_image(reference).repository}@sha256:{sha256(reference.encode()).hexdigest()}"
 
 
 class Chronicle:
@@ -115,7 +121,18 @@ class Chronicle:
             happened.append(fact)
             if isinstance(fact, StackJob):
                 todo.extend(self.work(fact))
+            elif isinstance(fact, ImageJob):
+                todo.extend(self.ask_registry(fact))
         return happened
+
+    def ask_registry(self, request: ImageJob) -> list[Message]:
+        """A registry has what it is asked for, and lets it be tagged. Returns the facts of the answer."""
+        about = {"job": request.job, "app": request.app}
+        if isinstance(request, ImageResolveRequested):
+            return self.say(ImageResolved(**about, image=pinned(request.reference)))
+        assert isinstance(request, ImageRetagRequested)
+        repository = request.repository or parse_image(request.image).repository
+        return self.say(ImageRetagged(**about, image=f"{repository}@{digest_of(request.image)}"))
 
     def work(self, request: StackJob) -> list[Message]:
         """A new run does a job, and all goes well. Returns the facts of its reports."""

@@ -65,7 +65,8 @@ class House:
     @property
     def environment(self) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("OWNSTACK_")}
-        return {**ours, "XDG_CONFIG_HOME": str(self.folder), "XDG_DATA_HOME": str(self.folder), **self.extra}
+        own = dict.fromkeys(("XDG_CONFIG_HOME", "XDG_DATA_HOME", "DOCKER_CONFIG"), str(self.folder))
+        return {**ours, **own, **self.extra}
 
     @property
     def driver(self) -> tuple[str, ...]:

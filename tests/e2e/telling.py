@@ -58,4 +58,6 @@ def _take(stage: Stage, step: Step) -> None:
     ended = stage.ownstack(*step.arguments)
     assert ended.code == step.exit_code, (step.says, step.arguments, ended)
     for place, version in step.answers.items():
-        assert stage.answer(place)["version"] == version, (step.says, place)
+        answer = stage.answer(place)
+        assert answer["version"] == version, (step.says, place)
+        assert step.greeting in (None, answer.get("greeting")), (step.says, place, answer)

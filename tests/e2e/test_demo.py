@@ -11,6 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ownstack.story import REGULARS, VISITORS
+
 DEMO = [sys.executable, "-m", "ownstack.main", "demo"]
 
 
@@ -20,11 +22,13 @@ def test_the_demo_tells_its_story_and_leaves_nothing_behind(tmp_path: Path) -> N
         DEMO, capture_output=True, text=True, env=environment, check=False, stdin=subprocess.DEVNULL, timeout=110
     )
     assert (demo.returncode, "WRONG" in demo.stdout) == (0, False), demo
-    assert re.findall(r"(\S+) +\{\"app\": \"shop\", \"version\": (\d)", demo.stdout) == [
-        *(("eu-1", "1"), ("us-1", "1"), ("ap-1", "1")),
-        *(("eu-1", "3"), ("us-1", "1"), ("ap-1", "3")),
-        *(("eu-1", "3"), ("us-1", "3"), ("ap-1", "3")),
+    assert re.findall(r"(\S+) +\{\"app\": \"shop\", \"version\": (\d).*\"greeting\": \"(.*?)\"", demo.stdout) == [
+        *(("eu-1", "1", VISITORS), ("us-1", "1", VISITORS), ("ap-1", "1", VISITORS)),
+        *(("eu-1", "1", REGULARS), ("us-1", "1", REGULARS), ("ap-1", "1", REGULARS)),
+        *(("eu-1", "3", REGULARS), ("us-1", "1", REGULARS), ("ap-1", "3", REGULARS)),
+        *(("eu-1", "3", REGULARS), ("us-1", "3", REGULARS), ("ap-1", "3", REGULARS)),
     ]
+    assert re.findall(r"^differs +(\S+) *$", demo.stdout, re.MULTILINE) == ["GREETING"]
     assert len(re.findall(r"^  XDG_CONFIG_HOME=\S+ .* (app info|promotion list|logs)", demo.stdout, re.MULTILINE)) == 3
     assert [path.name for path in tmp_path.iterdir()] == []
     for url in set(re.findall(r"http://127\.0\.0\.1:\d+", demo.stdout)):

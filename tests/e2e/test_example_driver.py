@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,14 @@ DRIVER = examples() / "driver"
 
 @dataclass
 class Stack:
-    """A stack in a folder, driven by hand."""
+    """A stack in a folder, driven by hand. config: what the app is told there."""
 
     root: Path
+    config: dict[str, str] = field(default_factory=dict)
 
-    def image(self, app: str, version: int) -> str:
-        build = [sys.executable, str(DRIVER / "images.py"), "build", str(examples() / app), str(version)]
+    def image(self, app: str, version: int, sources: Path | None = None) -> str:
+        source = (sources or examples()) / app
+        build = [sys.executable, str(DRIVER / "images.py"), "build", str(source), str(version)]
         done = subprocess.run([*build, str(self.root / "images")], capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
@@ -48,6 +50,8 @@ class Stack:
             "DEPLOYMENT": f"d{generation}",
             "ATTEMPT": "1",
             "GENERATION": str(generation),
+            "CONFIG": " ".join(self.config),
+            **{f"CONFIG_{name}": value for name, value in self.config.items()},
         }
         environment = {"PATH": os.environ["PATH"], **{f"OWNSTACK_{name}": value for name, value in told.items()}}
         line = [str(DRIVER / "program"), phase, *command]
@@ -72,6 +76,25 @@ class Stack:
 def stack(tmp_path: Path) -> Iterator[Stack]:
     yield Stack(tmp_path)
     subprocess.run([sys.executable, str(DRIVER / "clean.py"), str(tmp_path / "home")], check=True)
+
+
+def test_an_app_serves_with_its_config(stack: Stack) -> None:
+    stack.deploy(1, 1)
+    assert "greeting" not in httpx.get(stack.url).json()
+    stack.config = {"GREETING": "it's\n“warm” here", "APP": "another", "LISTEN_FD": "0"}
+    stack.deploy(1, 2)
+    served = httpx.get(stack.url).json()
+    assert (served["greeting"], served["app"]) == ("it's\n“warm” here", "shop")
+    assert stack.run("run", "", 0, "printenv", "GREETING").stdout == "it's\n“warm” here\n"
+
+
+def test_scripts_of_an_app_have_its_config(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "probe").mkdir()
+    for script in ("release.py", "postdeploy.py"):
+        (tmp_path / "probe" / script).write_text("import os\nprint(os.environ['GREETING'], os.environ['STACK'])\n")
+    image = stack.image("probe", 1, tmp_path)
+    stack.config = {"GREETING": "hello", "STACK": "another"}
+    assert stack.run("release-task", image, 1).stdout == stack.run("post-deploy", image, 1).stdout == "hello eu-1\n"
 
 
 def test_the_same_files_have_the_same_digest_and_others_another(stack: Stack) -> None:

@@ -10,6 +10,8 @@ import typer
 from ownstack.commands import (
     apps,
     buses,
+    clones,
+    configs,
     dead_letters,
     deployers,
     deploys,
@@ -20,9 +22,11 @@ from ownstack.commands import (
     logs,
     pipelines,
     promotions,
+    pushes,
     readmodels,
     releases,
     runs,
+    secrets,
     serving,
     stacks,
     teams,
@@ -54,11 +58,12 @@ def assemble(run: Callable[[Sequence[str]], int]) -> typer.Typer:
     )
     root.callback()(_root)
     houses.register(root, run)
-    for module in (logins, deploys, runs, logs, history):
+    for module in (logins, deploys, runs, logs, history, configs, pushes):
         module.register(root)
     app = typer.Typer(help="Apps: what runs, on which stacks.", no_args_is_help=True)
     apps.register(app)
     imports.register(app)
+    clones.register(app)
     app.add_typer(pipelines.group(), name="pipeline")
     root.add_typer(app, name="app")
     groups = {
@@ -71,6 +76,7 @@ def assemble(run: Callable[[Sequence[str]], int]) -> typer.Typer:
         "deployer": deployers,
         "bus": buses,
         "readmodel": readmodels,
+        "secret": secrets,
         "serve": serving,
     }
     for name, group in groups.items():

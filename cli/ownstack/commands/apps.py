@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ownstack import completion
-from ownstack.appview import show_app, summary_of
+from ownstack.appview import remark_of, show_app, summary_of
 from ownstack.commands.params import App, Key, NoWait, Stack
 from ownstack.exits import Exit, Failure
 from ownstack.output import table
@@ -30,6 +30,14 @@ Waiting = Annotated[
 ]
 Running = Annotated[
     int | None, typer.Option("--running-deadline", metavar="SECONDS", help="How long a deployment on a stack may take.")
+]
+Retag = Annotated[
+    bool | None,
+    typer.Option("--retag/--no-retag", help="Whether an image that is promoted to it gets the tag APP-vN."),
+]
+RetagTo = Annotated[
+    str | None,
+    typer.Option("--retag-to", metavar="REPO", help="In which repository; empty: in that of the image."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Do not ask.")]
 
@@ -58,8 +66,11 @@ def create(session: Session, app: App, stacks: OnStacks = None, key: Key = None,
 def list_(session: Session) -> None:
     """All apps, and what is live."""
     found = list(session.client.pages("/apps"))
-    rows = [(a["name"], summary_of(a), ", ".join(s["stack"] for s in a["stacks"]), a["pipeline"]) for a in found]
-    session.output.show(table(("APP", "LIVE", "STACKS", "PIPELINE"), rows))
+    rows = [
+        (a["name"], summary_of(a), ", ".join(s["stack"] for s in a["stacks"]), a["pipeline"], remark_of(a))
+        for a in found
+    ]
+    session.output.show(table(("APP", "LIVE", "STACKS", "PIPELINE", "REMARK"), rows))
     session.output.document(found)
 
 
@@ -94,6 +105,8 @@ def settings(
     postdeploy: Postdeploy = None,
     waiting_deadline: Waiting = None,
     running_deadline: Running = None,
+    retag: Retag = None,
+    retag_to: RetagTo = None,
     key: Key = None,
     no_wait: NoWait = False,
 ) -> None:
@@ -103,6 +116,8 @@ def settings(
         "postdeploy": postdeploy,
         "waiting_deadline": waiting_deadline,
         "running_deadline": running_deadline,
+        "retag": retag,
+        "retag_to": retag_to,
     }
     given = {name: value for name, value in body.items() if value is not None}
     must(
@@ -110,7 +125,13 @@ def settings(
     )
     how = How(key, not no_wait)
     view = send(session, how, "PATCH", f"/apps/{segment(app)}/settings", given)
-    tell(session, how, view, f"{app}: " + ", ".join(f"{n} is {v}" for n, v in given.items()) + ".")
+    tell(session, how, view, f"{app}: " + ", ".join(f"{n} is {_spoken(v)}" for n, v in given.items()) + ".")
+
+
+def _spoken(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value) or "empty"
 
 
 def destroy(session: Session, app: App, force: Force = False, key: Key = None, no_wait: NoWait = False) -> None:

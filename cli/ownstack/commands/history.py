@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated, Any
 
@@ -17,7 +18,20 @@ OfApp = Annotated[
     str | None, typer.Option("--app", metavar="APP", help="Only about this app.", autocompletion=completion.apps)
 ]
 
-_ABOUT = ("app", "production", "staging", "source", "target", "stack", "release", "image", "code", "message")
+_ABOUT = (
+    "app",
+    "production",
+    "staging",
+    "source",
+    "target",
+    "stack",
+    "release",
+    "image",
+    "reference",
+    "tag",
+    "code",
+    "message",
+)
 """What of a fact's data is worth its place on a line."""
 
 
@@ -45,12 +59,20 @@ def history(session: Session, app: OfApp = None, follow: Follow = False, limit: 
 
 def _tell(session: Session, event: dict[str, Any], *, lines: bool) -> None:
     data = event.get("data", {})
-    about = " ".join(f"{name}={_brief(name, data[name])}" for name in _ABOUT if data.get(name) is not None)
+    told = [f"{name}={_brief(name, data[name])}" for name in _ABOUT if data.get(name) is not None]
+    about = " ".join([*told, *_variables(data)])
     at = moment(milliseconds(event["time"]))
     actor = f" by {event['actor']}" if event.get("actor") else ""
     session.output.say(f"{event['sequence']:>6}  {at}  {event['type']}  {about}{actor}")
     if lines:
         session.output.line(event)
+
+
+def _variables(data: dict[str, Any]) -> Iterator[str]:
+    """Of a change of config which variables were set and unset: their values are sealed, and say nothing to people."""
+    for what, names in (("set", data.get("values")), ("unset", data.get("unset"))):
+        if names:
+            yield f"{what}={','.join(names)}"
 
 
 def _brief(name: str, value: object) -> str:

@@ -7,7 +7,10 @@ from typing import Annotated
 import typer
 
 from ownstack import completion
+from ownstack.answers import Json
+from ownstack.appview import origin_of, summary_of
 from ownstack.commands.params import App, Key, NoWait, Production, Redeploy, Stacks
+from ownstack.commands.reviews import review_apps
 from ownstack.output import fields, moment, table
 from ownstack.paths import segment
 from ownstack.sending import How, follow_rollout, release_number, send, tell
@@ -39,6 +42,7 @@ def group() -> typer.Typer:
         ("promote", promote),
         ("list", list_),
         ("info", info),
+        ("review-apps", review_apps),
     ):
         command(made, name)(function)
     return made
@@ -116,7 +120,16 @@ def list_(session: Session) -> None:
 def info(session: Session, production: Production) -> None:
     """A pipeline with its stages in order, and what each runs."""
     found = session.client.get(f"/pipelines/{segment(production)}")
-    session.output.show(fields([("pipeline", found["production"]), ("created", moment(found["created_at"]))]))
+    switched = found.get("review_apps")
+    session.output.show(
+        fields(
+            [
+                ("pipeline", found["production"]),
+                ("created", moment(found["created_at"])),
+                *([("review apps", _how(switched))] if switched else []),
+            ]
+        )
+    )
     rows = [
         (
             s["app"],
@@ -127,4 +140,34 @@ def info(session: Session, production: Production) -> None:
         for s in found["stages"]
     ]
     session.output.show(table(("STAGE", "LIVE", "STACKS", "LATEST PROMOTION"), rows))
+    if switched and not session.output.json:
+        _show_review_apps(session, production)
     session.output.document(found)
+
+
+def _how(switched: Json) -> str:
+    """How pull requests get their apps."""
+    said = [f"on {switched['stack']}", switched["image"]]
+    if switched["expires"] is not None:
+        said.append(f"gone {_time(switched['expires'])} after the last deployment")
+    said += ["forks, too"] * switched["forks"] + ["with the secrets of production"] * switched["secrets"]
+    return ", ".join(said)
+
+
+def _time(seconds: int) -> str:
+    """As it is typed."""
+    size, unit = next(found for found in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")) if seconds % found[0] == 0)
+    return f"{seconds // size}{unit}"
+
+
+def _show_review_apps(session: Session, production: str) -> None:
+    """Those that there are, and what runs in them."""
+    apps = session.client.pages("/apps")
+    rows = [(a["name"], summary_of(a), origin_of(a)) for a in apps if _is_of(a, production)]
+    if rows:
+        session.output.show(table(("REVIEW APP", "LIVE", "MADE AS"), rows))
+
+
+def _is_of(app: Json, production: str) -> bool:
+    review = app.get("review")
+    return app.get("cloned_from") == production or (review is not None and review["production"] == production)

@@ -56,14 +56,16 @@ def settings_of(service: str) -> list[type[BaseSettings]]:
     """The classes that a service reads its environment with; its own first. Raises Failure `not-installed`."""
     try:
         module: Any = import_module(f"ownstack_{service}.settings")
-        from ownstack.serve.settings import DatabaseSettings, ProcessSettings  # noqa: PLC0415 - late
+        from ownstack.serve import settings as common  # noqa: PLC0415 - late
         from ownstack_bus.kafka.settings import KafkaSettings  # noqa: PLC0415 - late
     except ModuleNotFoundError as error:
         raise service_missing(error, service) from None
-    shared = [ProcessSettings, KafkaSettings]
-    if service in {"api", "projections"}:
-        shared.insert(1, DatabaseSettings)
-    return [module.Settings, *shared]
+    databases: dict[str, list[type[BaseSettings]]] = {
+        "api": [common.DatabaseSettings, common.SecretKeySettings],
+        "projections": [common.DatabaseSettings],
+        "deployer": [common.DatabaseSettings, common.SecretKeySettings],
+    }
+    return [module.Settings, common.ProcessSettings, *databases.get(service, []), KafkaSettings]
 
 
 def described(kind: type[BaseSettings]) -> Iterator[tuple[str, str]]:

@@ -8,10 +8,10 @@ from sqlalchemy.exc import DBAPIError
 
 from ownstack.exits import Exit, Failure
 from ownstack.firststart import creation
-from ownstack.serve.api import vault_of
 from ownstack.serve.databases import failed
 from ownstack.serve.opening import bus_of
 from ownstack.serve.settings import ProcessSettings
+from ownstack.serve.vaults import vault_of
 from ownstack_bus.meter import Unmetered
 from ownstack_bus.port import BusError
 from ownstack_vault import Vault, ensure_first_token

@@ -31,7 +31,10 @@ class ProcessSettings(BaseSettings):
 
 
 class DatabaseSettings(BaseSettings):
-    """The database of the read model and the vault."""
+    """The database of the read model and the vault.
+
+    A deployer needs it, and the secret key, for apps with config alone; without both it starts all the same.
+    """
 
     model_config = SettingsConfigDict(env_prefix="OWNSTACK_", frozen=True, use_attribute_docstrings=True)
 
@@ -39,3 +42,29 @@ class DatabaseSettings(BaseSettings):
     """`postgresql://user:password@host:5432/name`."""
     database_password_file: Path | None = None
     """A file that holds the password, instead of one in the URL."""
+
+
+class SecretKeySettings(BaseSettings):
+    """The secret key of the installation, with which config and the secrets of webhooks are sealed.
+
+    The api needs it, and so does each deployer of apps with config: one key, the same for all.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="OWNSTACK_", frozen=True, use_attribute_docstrings=True)
+
+    secret_key: SecretStr | None = None
+    """The key: base64 of 32 random bytes, as `ownstack secret new` makes it."""
+    secret_key_file: Path | None = None
+    """A file that holds it, instead."""
+    secret_key_old: SecretStr | None = None
+    """Other keys, with commas between, that are good for opening alone: while the key is being replaced."""
+    secret_key_old_file: Path | None = None
+    """A file that holds those, instead; one per line."""
+
+
+class VaultSettings(BaseSettings):
+    """`DatabaseSettings`, where there may be none."""
+
+    model_config = SettingsConfigDict(env_prefix="OWNSTACK_", frozen=True, use_attribute_docstrings=True)
+
+    database: SecretStr | None = None

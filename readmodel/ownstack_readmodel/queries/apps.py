@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, func, select
 from ownstack_readmodel.paging import cursor_of, cut, name_in
 from ownstack_readmodel.queries.holdings import Holdings, holdings_of
 from ownstack_readmodel.tables import APP_STACKS, APPS
-from ownstack_readmodel.views import AppView, Page, SettingsView
+from ownstack_readmodel.views import AppView, Page, ReviewAppView, SettingsView
 
 
 def apps(connection: Connection, team: str, limit: int, cursor: str | None = None) -> Page[AppView]:
@@ -58,8 +58,12 @@ def _view(row: Row[Any], held: Holdings) -> AppView:
             postdeploy=row.postdeploy,
             waiting_deadline=row.waiting_deadline,
             running_deadline=row.running_deadline,
+            retag=row.retag,
+            retag_to=row.retag_to,
         ),
         pipeline=row.pipeline,
         rollout=row.rollout,
         queue=orjson.loads(row.queue),
+        cloned_from=row.cloned_from,
+        review=ReviewAppView(**orjson.loads(row.review)) if row.review is not None else None,
     )

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, Row, select
 
-from ownstack_contracts.apps import NO_CONFIG
+from ownstack_readmodel.effective import Effective, effective_on
+from ownstack_readmodel.queries.contents import (
+    Releases,
+    expected_image,
+    image_of,
+    newest_of,
+    release_held,
+    release_on_all,
+    releases_of,
+)
 from ownstack_readmodel.queries.drift import drift_message, has_drifted, short, without_digest
-from ownstack_readmodel.tables import APP_STACKS, RELEASES
+from ownstack_readmodel.tables import APP_STACKS, APPS
 from ownstack_readmodel.views import AppStackView, LiveView
-
-Content = tuple[str, str | None, str]
-"""App id, digest and config fingerprint: what makes releases of an app the same on a stack. Without a digest it is that
-of no release."""
 
 
 class Holdings(NamedTuple):
@@ -35,58 +40,28 @@ def holdings_of(connection: Connection, team: str, apps: Sequence[str]) -> dict[
         .order_by(APP_STACKS.c.app, APP_STACKS.c.place)
     )
     rows = connection.execute(query).all()
-    contents = [content_of(row) for row in rows if row.status == "live"]
-    expected = [expected_of(row) for row in rows if row.released is None]
-    releases = newest_releases(connection, team, [*contents, *expected])
-    found = {app: _holdings(app, list(of_app), releases) for app, of_app in groupby(rows, lambda row: row.app)}
-    return {app: found.get(app) or _holdings(app, [], releases) for app in apps}
+    images = [image_of(row) for row in rows if row.status == "live"]
+    expected = [expected_image(row) for row in rows if row.released is None]
+    releases = releases_of(connection, team, [*images, *expected])
+    present = _present_configs(connection, team, apps)
+    held = {app: list(of_app) for app, of_app in groupby(rows, lambda row: row.app)}
+    return {app: _holdings(app, held.get(app, []), releases, present.get(app, {})) for app in apps}
 
 
-def content_of(row: Row[Any]) -> Content:
-    """What a stack that is live holds."""
-    return row.app_id, row.digest, row.config_fingerprint
+def _present_configs(connection: Connection, team: str, apps: Sequence[str]) -> dict[str, Effective]:
+    query = select(APPS.c.app, APPS.c.effective).where(APPS.c.team == team, APPS.c.app.in_(apps))
+    return {row.app: orjson.loads(row.effective) for row in connection.execute(query)}
 
 
-def expected_of(row: Row[Any]) -> Content:
-    """What is expected on a stack, where nothing was released but something was found."""
-    return row.app_id, row.released_digest, NO_CONFIG
+def _holdings(app: str, rows: list[Row[Any]], releases: Releases, present: Effective) -> Holdings:
+    stacks = [_stack(row, releases, present) for row in rows]
+    return Holdings(stacks, release_on_all(rows, releases), f"{app} — {_summary(stacks)}")
 
 
-def newest_releases(connection: Connection, team: str, contents: Iterable[Content]) -> dict[Content, int]:
-    """Of each content the highest number of a release that has it."""
-    newest: dict[Content, int] = {}
-    for content in dict.fromkeys(contents):
-        app_id, digest, config_fingerprint = content
-        if digest is None:
-            continue
-        number = connection.scalar(
-            select(RELEASES.c.release)
-            .where(RELEASES.c.team == team, RELEASES.c.app_id == app_id, RELEASES.c.digest == digest)
-            .where(RELEASES.c.config_fingerprint == config_fingerprint)
-            .order_by(RELEASES.c.release.desc())
-            .limit(1)
-        )
-        if number is not None:
-            newest[content] = number
-    return newest
-
-
-def _holdings(app: str, rows: list[Row[Any]], releases: Mapping[Content, int]) -> Holdings:
-    stacks = [_stack(row, releases) for row in rows]
-    contents = {content_of(row) if row.status == "live" else None for row in rows}
-    content = contents.pop() if len(contents) == 1 else None
-    return Holdings(stacks, releases.get(content) if content else None, f"{app} — {_summary(stacks)}")
-
-
-def release_held(row: Row[Any], releases: Mapping[Content, int]) -> int | None:
-    """The release that a live stack holds: the one that it was given, else the newest that is the same."""
-    number: int | None = row.release
-    return number if number is not None else releases.get(content_of(row))
-
-
-def _stack(row: Row[Any], releases: Mapping[Content, int]) -> AppStackView:
-    expected = row.released if row.released is not None else releases.get(expected_of(row))
-    release = release_held(row, releases) if row.status == "live" else None
+def _stack(row: Row[Any], releases: Releases, present: Effective) -> AppStackView:
+    expected = row.released if row.released is not None else newest_of(expected_image(row), releases)
+    is_live = row.status == "live"
+    release = release_held(row, releases) if is_live else None
     drift = has_drifted(row)
     code, message = row.code, row.message
     if drift:
@@ -95,10 +70,11 @@ def _stack(row: Row[Any], releases: Mapping[Content, int]) -> AppStackView:
         stack=row.stack,
         status=row.status,
         summary=_phrase(row, release),
-        live=_live(row, release, drift) if row.status == "live" else None,
+        live=_live(row, release, drift) if is_live else None,
         drift=drift,
         drift_seen_at=row.at if drift else None,
         expected_release=expected,
+        config_outdated=is_live and row.config_fingerprint != effective_on(present, row.stack),
         code=code,
         message=message,
         deployment=row.deployment,

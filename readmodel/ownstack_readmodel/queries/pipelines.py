@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 from ownstack_readmodel.paging import cursor_of, cut, name_in
 from ownstack_readmodel.queries.holdings import holdings_of
 from ownstack_readmodel.tables import PIPELINES, ROLLOUTS
-from ownstack_readmodel.views import Page, PipelineView, StageView
+from ownstack_readmodel.views import Page, PipelineView, ReviewAppsView, StageView
 
 
 def pipelines(connection: Connection, team: str, limit: int, cursor: str | None = None) -> Page[PipelineView]:
@@ -47,6 +47,7 @@ def _view(connection: Connection, team: str, row: Row[Any]) -> PipelineView:
             )
             for position, app in enumerate(stages)
         ],
+        review_apps=ReviewAppsView(**orjson.loads(row.review_apps)) if row.review_apps is not None else None,
     )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, select
 
 from ownstack_readmodel.paging import cursor_of, cut, number_in
 from ownstack_readmodel.queries.apps import row_of
-from ownstack_readmodel.queries.holdings import content_of, newest_releases, release_held
+from ownstack_readmodel.queries.contents import image_of, release_held, releases_of
 from ownstack_readmodel.queries.rollouts import rollout
 from ownstack_readmodel.tables import APP_STACKS, RELEASES
 from ownstack_readmodel.views import Page, ReleaseDetailView, ReleaseView
@@ -76,10 +76,10 @@ def _live_on(connection: Connection, team: str, app: str) -> dict[int, list[str]
         .order_by(APP_STACKS.c.place)
     )
     rows = connection.execute(query).all()
-    newest = newest_releases(connection, team, (content_of(row) for row in rows if row.release is None))
+    known = releases_of(connection, team, (image_of(row) for row in rows if row.release is None))
     found: dict[int, list[str]] = {}
     for row in rows:
-        release = release_held(row, newest)
+        release = release_held(row, known)
         if release is not None:
             found.setdefault(release, []).append(row.stack)
     return found

@@ -16,6 +16,7 @@ from ownstack_readmodel.views import (
     Page,
     PostdeployView,
     ReleaseTaskView,
+    RetagView,
     RolloutView,
     StackResultView,
 )
@@ -165,4 +166,8 @@ def _view(row: Row[Any], stacks: list[StackResultView], postdeploys: list[Postde
         message=row.message,
         stacks=stacks,
         postdeploys=postdeploys,
+        reference=row.reference,
+        waiting_for_image=row.waiting_for_image,
+        retag=RetagView(**orjson.loads(row.retag)) if row.retag is not None else None,
+        config_change=row.config_change,
     )

@@ -5,8 +5,17 @@ from __future__ import annotations
 from ownstack_readmodel.tables.base import METADATA
 from ownstack_readmodel.tables.logs import LOG_LINES, LOG_POSITIONS
 from ownstack_readmodel.tables.past import COMMANDS, HISTORY, POSITIONS
-from ownstack_readmodel.tables.things import APP_STACKS, APPS, PIPELINES, RELEASES, STACKS, TEAMS
-from ownstack_readmodel.tables.work import ATTEMPTS, DEPLOYMENTS, POSTDEPLOYS, PROGRESS, REMOVALS, ROLLOUTS, RUNS
+from ownstack_readmodel.tables.things import APP_STACKS, APPS, CONFIGS, PIPELINES, RELEASES, STACKS, TEAMS
+from ownstack_readmodel.tables.work import (
+    ATTEMPTS,
+    DEPLOYMENTS,
+    IMAGE_JOBS,
+    POSTDEPLOYS,
+    PROGRESS,
+    REMOVALS,
+    ROLLOUTS,
+    RUNS,
+)
 
 REBUILT = tuple(table for table in METADATA.sorted_tables if table not in (LOG_POSITIONS, LOG_LINES))
 """Those that are made of the history, and of nothing else."""
@@ -16,8 +25,10 @@ __all__ = [
     "APP_STACKS",
     "ATTEMPTS",
     "COMMANDS",
+    "CONFIGS",
     "DEPLOYMENTS",
     "HISTORY",
+    "IMAGE_JOBS",
     "LOG_LINES",
     "LOG_POSITIONS",
     "METADATA",

@@ -1,8 +1,8 @@
-"""What there is: teams, stacks, apps on stacks, pipelines, releases."""
+"""What there is: teams, stacks, apps on stacks with their config, pipelines, releases."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Table
+from sqlalchemy import Boolean, Column, Index, Table
 
 from ownstack_readmodel.tables.base import ID, JSON, METADATA, NAME, NUMBER, TEXT
 from ownstack_readmodel.words import Words
@@ -44,7 +44,27 @@ APPS = Table(
     Column("pipeline", NAME),
     Column("rollout", ID),
     Column("queue", TEXT, nullable=False, info=JSON),
+    Column("retag", Boolean, nullable=False),
+    Column("retag_to", TEXT),
+    Column("cloned_from", NAME),
+    Column("review", TEXT, info=JSON),
+    Column("effective", TEXT, nullable=False, info=JSON),
 )
+"""`review`: of a review app, which pull request it is for. `effective`: the fingerprints of its present config
+(`ownstack_readmodel.effective`)."""
+
+CONFIGS = Table(
+    "rm_configs",
+    METADATA,
+    Column("team", NAME, primary_key=True),
+    Column("app_id", ID, primary_key=True),
+    Column("stack", NAME, primary_key=True),
+    Column("review", Boolean, primary_key=True),
+    Column("variables", TEXT, nullable=False, info=JSON),
+)
+"""The variables of one scope of an app: for all its stacks (`stack` empty), for one of them, or for review apps that
+come of it. By name: the sealed value, its fingerprint, whether it is a secret, and who set it when. There is no row for
+a scope without variables."""
 
 APP_STACKS = Table(
     "rm_app_stacks",
@@ -74,9 +94,10 @@ APP_STACKS = Table(
     Index("rm_app_stacks_of_stack", "team", "stack", "app"),
 )
 """An app on a stack, and what is known to be live there. `place` orders the stacks of an app; `deployed_by` is the
-deployment that is live, `deployment` the latest one asked for; `known_since` is a sequence, `looks` has for each open
-look the sequence at which it was asked for. `digest` NULL though it is live: an image that has none; `reference` is
-what the stack calls it. `released` and `released_digest`: what is expected there, since we left or found it last."""
+deployment that is live, `deployment` the latest one asked for; `config_fingerprint`: of the config on this stack that
+was deployed with it. `known_since` is a sequence, `looks` has for each open look the sequence at which it was asked
+for. `digest` NULL though it is live: an image that has none; `reference` is what the stack calls it. `released` and
+`released_digest`: what is expected there, since we left or found it last."""
 
 PIPELINES = Table(
     "rm_pipelines",
@@ -85,6 +106,7 @@ PIPELINES = Table(
     Column("production", NAME, primary_key=True),
     Column("created_at", NUMBER, nullable=False),
     Column("stages", TEXT, nullable=False, info=JSON),
+    Column("review_apps", TEXT, info=JSON),
 )
 
 RELEASES = Table(
@@ -102,5 +124,7 @@ RELEASES = Table(
     Column("source_app", NAME),
     Column("source_release", NUMBER),
     Column("created_at", NUMBER, nullable=False),
+    Column("effective", TEXT, nullable=False, info=JSON),
     Index("rm_releases_by_digest", "team", "app_id", "digest", "release"),
 )
+"""`config_fingerprint` stands for the whole config; `effective` has those of what it is on each stack."""

@@ -36,14 +36,30 @@ ROLLOUTS = Table(
     Column("results", TEXT, info=JSON),
     Column("rolled_back_to", NUMBER),
     Column("release_tasks", TEXT, nullable=False, info=JSON),
+    Column("reference", Words(600)),
+    Column("waiting_for_image", TEXT),
+    Column("retag", TEXT, info=JSON),
+    Column("config_change", Boolean, nullable=False),
+    Column("image_job", ID),
     Index("rm_rollouts_by_opening", "team", "opened"),
     Index("rm_rollouts_by_app", "team", "app", "opened"),
     Index("rm_rollouts_by_kind", "team", "kind", "opened"),
     Index("rm_rollouts_by_kind_app", "team", "kind", "app", "opened"),
     Index("rm_rollouts_by_kind_status", "team", "kind", "status", "opened"),
 )
-"""`opened`: the sequence at which it was opened, or began to look at its source. `image` and `digest` NULL: it looks.
+"""`opened`: the sequence at which it was opened, or began to look at its source or for its image. `image` and `digest`
+NULL: they are not known yet. `reference`: the tag that was looked for; `image_job`: what a registry is asked now.
 `results`: as its end recorded them, for good."""
+
+IMAGE_JOBS = Table(
+    "rm_image_jobs",
+    METADATA,
+    Column("team", NAME, primary_key=True),
+    Column("job", ID, primary_key=True),
+    Column("rollout", ID, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What is asked of registries and not answered yet, and for which rollout."""
 
 PROGRESS = Table(
     "rm_progress",

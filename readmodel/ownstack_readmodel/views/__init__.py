@@ -8,6 +8,8 @@ from ownstack_readmodel.views.apps import (
     CheckView,
     LiveView,
     PipelineView,
+    ReviewAppsView,
+    ReviewAppView,
     SettingsView,
     StackView,
     StageView,
@@ -16,6 +18,7 @@ from ownstack_readmodel.views.base import (
     Page,
     View,
 )
+from ownstack_readmodel.views.config import ConfigView, VariableView
 from ownstack_readmodel.views.past import (
     CommandView,
     FactView,
@@ -31,6 +34,7 @@ from ownstack_readmodel.views.work import (
     PostdeployState,
     PostdeployView,
     ReleaseTaskView,
+    RetagView,
     RolloutStatus,
     RolloutView,
     RunStatus,
@@ -44,6 +48,7 @@ __all__ = [
     "AttemptView",
     "CheckView",
     "CommandView",
+    "ConfigView",
     "DeploymentState",
     "DeploymentView",
     "FactView",
@@ -57,6 +62,9 @@ __all__ = [
     "ReleaseDetailView",
     "ReleaseTaskView",
     "ReleaseView",
+    "RetagView",
+    "ReviewAppView",
+    "ReviewAppsView",
     "RolloutStatus",
     "RolloutView",
     "RunStatus",
@@ -65,5 +73,6 @@ __all__ = [
     "StackResultView",
     "StackView",
     "StageView",
+    "VariableView",
     "View",
 ]

@@ -29,8 +29,9 @@ class AppStackView(View):
 
     summary: "deployed v12 abc1234" (release and the first seven digits of the digest), "an image without digest
     (dokku/shop:latest)", "nothing deployed", "unknown". drift: something else is live than what we released there last,
-    `expected_release`; `message` says so, and `drift_seen_at` is when it was seen. code, message: of the latest look if
-    that failed; of a drift "drift", and a sentence.
+    `expected_release`; `message` says so, and `drift_seen_at` is when it was seen. config_outdated: what is live there
+    runs with another config than the app has for that stack by now. code, message: of the latest look if that failed;
+    of a drift "drift", and a sentence.
     """
 
     stack: str
@@ -40,6 +41,7 @@ class AppStackView(View):
     drift: bool = False
     drift_seen_at: int | None = None
     expected_release: int | None = None
+    config_outdated: bool = False
     code: str | None = None
     message: str | None = None
     deployment: str | None = None
@@ -49,12 +51,28 @@ class AppStackView(View):
 
 
 class SettingsView(View):
-    """How an app is deployed. Deadlines in seconds."""
+    """How an app is deployed. Deadlines in seconds.
+
+    retag: whether an image that is promoted to it is tagged `<app>-v<N>`. retag_to: in which repository; None: its own.
+    """
 
     release_task: str
     postdeploy: str
     waiting_deadline: int
     running_deadline: int
+    retag: bool = True
+    retag_to: str | None = None
+
+
+class ReviewAppView(View):
+    """Which pull request a review app is for. expires_at: when it goes by itself, unless it is deployed again; None: it
+    goes with its pull request. closing: it goes as soon as nothing of it is under way."""
+
+    production: str
+    number: int
+    sha: str
+    expires_at: int | None
+    closing: bool = False
 
 
 class AppView(View):
@@ -71,6 +89,10 @@ class AppView(View):
     rollout: str | None
     """The rollout under way."""
     queue: list[str]
+    cloned_from: str | None = None
+    """The app that it was made of."""
+    review: ReviewAppView | None = None
+    """Of a review app."""
 
 
 class CheckView(View):
@@ -114,9 +136,24 @@ class StageView(View):
     """The latest promotion to this stage."""
 
 
+class ReviewAppsView(View):
+    """How pull requests get review apps: on `stack`, with the image that the template `image` says.
+
+    expires: seconds after its last deployment that one goes by itself; None: it goes with its pull request. forks:
+    whether pull requests from forks get one. secrets: whether the secrets of production are copied.
+    """
+
+    stack: str
+    image: str
+    expires: int | None
+    forks: bool
+    secrets: bool
+
+
 class PipelineView(View):
-    """A pipeline, named after its production app; its stages in order."""
+    """A pipeline, named after its production app; its stages in order. `review_apps` None: there are none."""
 
     production: str
     created_at: int
     stages: list[StageView]
+    review_apps: ReviewAppsView | None = None

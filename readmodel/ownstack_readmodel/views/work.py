@@ -7,7 +7,15 @@ from typing import Literal
 from ownstack_readmodel.views.base import View
 
 RolloutStatus = Literal[
-    "looking", "queued", "running", "succeeded", "partially-succeeded", "failed", "cancelled", "superseded"
+    "resolving",
+    "looking",
+    "queued",
+    "running",
+    "succeeded",
+    "partially-succeeded",
+    "failed",
+    "cancelled",
+    "superseded",
 ]
 DeploymentState = Literal[
     "pending",
@@ -94,10 +102,22 @@ class ReleaseTaskView(View):
     succeeded: bool
 
 
+class RetagView(View):
+    """The tag that the image of a promotion gets for its app. image: what it is called there, once it has it; code and
+    message: why it has none; all three None: the registry is asked."""
+
+    tag: str
+    image: str | None = None
+    code: str | None = None
+    message: str | None = None
+
+
 class RolloutView(View):
     """A rollout of a deployment or of a promotion; of the latter `source` and `source_release` are given.
 
-    looking: a promotion that looks at its source; it has no image yet, and `source_release` is what is expected there.
+    resolving: a deployment that looks for the image that its tag `reference` means; waiting_for_image: there is none
+    yet, as this sentence says. looking: a promotion that looks at its source; `source_release` is what is expected
+    there. Both have no image yet; nor has a change of config (`config_change`) that waits for its turn.
     rolled_back_to: of a roll back the release whose image it is; `release_tasks`: those that had run since.
     """
 
@@ -125,6 +145,10 @@ class RolloutView(View):
     message: str | None
     stacks: list[StackResultView]
     postdeploys: list[PostdeployView]
+    reference: str | None = None
+    waiting_for_image: str | None = None
+    retag: RetagView | None = None
+    config_change: bool = False
 
 
 class DeploymentView(View):

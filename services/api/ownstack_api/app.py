@@ -9,13 +9,15 @@ from starlette.middleware import Middleware
 
 from ownstack_api import handlers, openapi
 from ownstack_api.auth import Authentication
-from ownstack_api.limits import BodyLimit
+from ownstack_api.limits import BodyLimit, Turnstile
 from ownstack_api.meters import Counted
 from ownstack_api.parts import Parts
 from ownstack_api.refusals import Refusals
 from ownstack_api.routes import (
     apps,
+    clones,
     commands,
+    config,
     dead_letters,
     deployments,
     health,
@@ -24,10 +26,12 @@ from ownstack_api.routes import (
     pipelines,
     promotions,
     releases,
+    reviews,
     rollouts,
     runs,
     stacks,
     tokens,
+    webhooks,
 )
 from ownstack_api.tracing import Traced
 
@@ -42,16 +46,20 @@ ROUTES = [
         commands,
         stacks,
         apps,
+        config,
+        clones,
         releases,
         deployments,
         runs,
         pipelines,
+        reviews,
         promotions,
         rollouts,
         history,
         logs,
         dead_letters,
         tokens,
+        webhooks,
         health,
     )
     for route in module.routes.routes
@@ -64,8 +72,9 @@ def create_app(parts: Parts) -> FastAPI:
     middleware = [
         Middleware(Traced),
         Middleware(Counted, meters=parts.meters),
+        Middleware(Turnstile, path=webhooks.PATH, most=webhooks.MOST_AT_ONCE),
         Middleware(Authentication, vault=parts.vault, refusals=database),
-        Middleware(BodyLimit, limit=parts.settings.max_body_bytes),
+        Middleware(BodyLimit, limit=parts.settings.max_body_bytes, elsewhere={webhooks.PATH: webhooks.BOUNDS}),
     ]
     app = _bare(middleware)
     app.state.parts = parts

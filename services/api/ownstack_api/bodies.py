@@ -57,7 +57,9 @@ def _parse(body: bytes) -> Any:
         return json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
     except RecursionError:
         raise _not_json("it is nested too deeply") from None
-    except ValueError as error:  # also what is not UTF-8
+    except UnicodeDecodeError:
+        raise _not_json("it is not UTF-8") from None
+    except ValueError as error:  # says where, and repeats nothing
         raise _not_json(str(error)[:200]) from None
 
 

@@ -10,7 +10,18 @@ from ownstack_contracts.apps import MOST_STACKS, PostdeployMode, ReleaseTaskMode
 from ownstack_contracts.catalog import COMMAND_TYPES
 from ownstack_contracts.jobs import RunCommand
 from ownstack_contracts.message import Command, Many, Message
-from ownstack_contracts.names import Address, AppName, Driver, ImageReference, Name, Number, Seconds, StackName
+from ownstack_contracts.names import (
+    Address,
+    AppName,
+    Driver,
+    ImageReference,
+    Name,
+    Number,
+    Repository,
+    Seconds,
+    StackName,
+)
+from ownstack_contracts.reviews import ImageTemplate, Lifetime
 from ownstack_contracts.rollouts import Stacks
 from ownstack_contracts.stacks import DriverSettings
 
@@ -66,12 +77,14 @@ class NewLook(Form):
 
 
 class NewSettings(Form):
-    """Settings to be changed; what is not given stays. Deadlines in seconds."""
+    """Settings to be changed; what is not given stays. Deadlines in seconds. retag_to: empty for the image's own."""
 
     release_task: ReleaseTaskMode | None = None
     postdeploy: PostdeployMode | None = None
     waiting_deadline: Seconds | None = None
     running_deadline: Seconds | None = None
+    retag: bool | None = None
+    retag_to: Repository | Literal[""] | None = None
 
 
 class NewDeployment(Form):
@@ -123,6 +136,34 @@ class NewStage(Form):
 
     staging: AppName
     before: AppName | None = None
+
+
+class NewClone(Form):
+    """An app to be made like another one, on `stack`; with `deploy`, with its image.
+
+    config: whether its config is copied. secrets: also what stays with a production app unless it is asked for.
+    """
+
+    name: AppName
+    stack: StackName
+    deploy: bool = False
+    config: bool = True
+    secrets: bool = False
+
+
+class NewReviewApps(Form):
+    """How pull requests get review apps: on `stack`, with `image`, in which {number}, {sha} and {short_sha} stand for
+    those of the pull request.
+
+    expires: seconds after its last deployment a review app goes by itself. forks: whether pull requests from forks get
+    one, too. secrets: whether the secrets of production are copied.
+    """
+
+    stack: StackName
+    image: ImageTemplate
+    expires: Lifetime | None = None
+    forks: bool = False
+    secrets: bool = False
 
 
 class NewPromotion(Form):

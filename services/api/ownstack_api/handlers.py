@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -17,7 +18,9 @@ from starlette.routing import Match
 from ownstack_api.problems import Problem, invalid, respond
 from ownstack_api.refusals import Refusals
 from ownstack_bus.port import BusError
+from ownstack_contracts.config import CONFIDENTIAL
 from ownstack_readmodel import CursorInvalid
+from ownstack_vault import SecretUnreadable, VaultUnusable
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,9 @@ def install(app: FastAPI, database: Refusals) -> None:
     app.add_exception_handler(CursorInvalid, _cursor)
     for away in DATABASE_AWAY:
         app.add_exception_handler(away, _database(database))
+    vault = Refusals("the vault")
+    app.add_exception_handler(VaultUnusable, _vault(vault))
+    app.add_exception_handler(SecretUnreadable, _vault(vault))
     app.add_exception_handler(Exception, _internal)
 
 
@@ -47,7 +53,19 @@ async def _problem(_request: Request, error: Exception) -> Response:
 
 async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return respond(invalid(error.errors()))
+    errors = error.errors()
+    return respond(_not_encrypted(errors) or invalid(errors))
+
+
+def _not_encrypted(errors: Sequence[Mapping[str, Any]]) -> Problem | None:
+    """What is said of a command whose config values are wrong: they are plain, most likely."""
+    for error in errors:
+        kind, *where = error["loc"][1:4] or ("",)
+        if kind in CONFIDENTIAL and where == ["data", "values"]:
+            detail = f"{kind}: its values are not encrypted for the app. Nothing was published."
+            hint = "PATCH /api/v1/apps/{app}/config encrypts values, as ownstack config:set does."
+            return Problem(422, "config-not-encrypted", detail, hint=hint)
+    return None
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -80,6 +98,22 @@ def database_away(refusals: Refusals, error: Exception) -> Problem:
     cause = getattr(error, "orig", error)
     refusals.note(getattr(cause, "sqlite_errorname", type(cause).__name__), error)
     return _unavailable("database-unavailable", "The database does not answer at the moment.")
+
+
+def _vault(refusals: Refusals) -> Handler:
+    async def handle(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, VaultUnusable | SecretUnreadable)
+        return respond(_unsealed(refusals, error))
+
+    return handle
+
+
+def _unsealed(refusals: Refusals, error: VaultUnusable | SecretUnreadable) -> Problem:
+    """A value could not be sealed or opened: 503 where whoever runs this has to do something; else it is of one app."""
+    if isinstance(error, SecretUnreadable) and not error.passing and error.code != "secret-key-wrong":
+        return Problem(409, error.code, error.message, hint=error.hint)
+    refusals.note(error.code, error)
+    return Problem(503, error.code, error.message, hint=error.hint, headers={"Retry-After": "10"})
 
 
 def _unavailable(code: str, detail: str) -> Problem:

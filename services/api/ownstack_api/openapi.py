@@ -17,7 +17,8 @@ Document = dict[str, Any]
 _SCHEMAS = "#/components/schemas/"
 _REASONS = {
     400: "The body is not JSON.",
-    401: "No token, or none that is valid.",
+    401: "No token or signature, or none that is valid.",
+    403: "It is not allowed: why, and what to do.",
     404: "There is no such thing in this team.",
     405: "This path has no such method.",
     408: "The body did not come in time.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
@@ -24,23 +25,35 @@ class CommandAnswer(BaseModel):
     command: CommandView
 
 
-async def answer(parts: Parts, who: Who, command: Command, keys: Keys, wait: int) -> Response:
+Shape = Callable[[CommandView], CommandAnswer]
+"""Makes the answer, when there is more to say than where the command stands."""
+
+
+def _plain(view: CommandView) -> CommandAnswer:
+    return CommandAnswer(command=view)
+
+
+async def answer(parts: Parts, who: Who, command: Command, keys: Keys, wait: int, shape: Shape = _plain) -> Response:
     """Publish `command` and answer with where it stands after at most `wait` seconds.
 
     Raises Problem: 409 if it was rejected while the caller waited; else as `propose`.
     """
-    view = await propose(parts, who, command, keys)
+    return await tell(parts, who.team, await propose(parts, who, command, keys), wait, shape)
+
+
+async def tell(parts: Parts, team: str, view: CommandView, wait: int, shape: Shape = _plain) -> Response:
+    """Answer with where a command stands after at most `wait` seconds. Raises Problem, as `answer`."""
     headers = {"Location": f"{PREFIX}/commands/{quote(view.id, safe=':')}"}
     if not wait:
-        return _respond(202, view, headers)
+        return _respond(202, shape(view), headers)
     headers["Preference-Applied"] = f"wait={wait}"
-    view = await _decided(parts, who.team, view, wait)
+    view = await _decided(parts, team, view, wait)
     if view.status == "rejected":
         raise rejected(view, headers)
-    return _respond(200 if view.status == "admitted" else 202, view, headers)
+    return _respond(200 if view.status == "admitted" else 202, shape(view), headers)
 
 
-def rejected(view: CommandView, headers: dict[str, str]) -> Problem:
+def rejected(view: CommandView, headers: dict[str, str] | None = None) -> Problem:
     """What a rejected command says of itself."""
     return Problem(
         409,
@@ -60,6 +73,5 @@ async def _decided(parts: Parts, team: str, view: CommandView, wait: int) -> Com
     return await first_of(outcome, parts.stopping) or view
 
 
-def _respond(status: int, view: CommandView, headers: dict[str, str]) -> Response:
-    body = CommandAnswer(command=view).model_dump_json()
-    return Response(body, status, headers, "application/json")
+def _respond(status: int, body: CommandAnswer, headers: dict[str, str]) -> Response:
+    return Response(body.model_dump_json(), status, headers, "application/json")

@@ -32,8 +32,8 @@ async def _part(
 Wanted = Annotated[Part, Depends(_part)]
 
 
-def found(thing: T | None, kind: str, name: str) -> T:
+def found(thing: T | None, kind: str, name: str, hint: str | None = None) -> T:
     """The thing. Raises a 404 if there is none: another team's is none, too."""
     if thing is None:
-        raise unknown(kind, name)
+        raise unknown(kind, name, hint)
     return thing

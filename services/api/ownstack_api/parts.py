@@ -19,6 +19,9 @@ from ownstack_bus.port import Bus
 from ownstack_readmodel import ReadModel
 from ownstack_vault import Vault
 
+VERIFIED_AT_ONCE = 4
+"""Strangers may send what has to be verified: they get so many threads, and the rest of the API keeps its own."""
+
 
 def now_ms() -> int:
     """Milliseconds since the epoch."""
@@ -29,7 +32,8 @@ def now_ms() -> int:
 class Parts:
     """The rooms next door (bus, read model, vault), and what this process keeps in memory.
 
-    stopping: set when the house closes; whoever waits, for an outcome or in a stream, then comes to an end.
+    verifying: the places of those whose signatures are being verified. stopping: set when the house closes; whoever
+    waits, for an outcome or in a stream, then comes to an end.
     """
 
     bus: Bus
@@ -41,6 +45,7 @@ class Parts:
     lags: Lags = field(default_factory=Lags)
     streams: Streams = field(default_factory=Streams)
     meters: Meters = field(default_factory=Meters)
+    verifying: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(VERIFIED_AT_ONCE))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @staticmethod

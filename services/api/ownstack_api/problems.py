@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -12,6 +14,8 @@ from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
 URN = "urn:ownstack:problem:"
+
+_CONFIG_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 class FieldError(BaseModel):
@@ -81,11 +85,18 @@ def invalid(errors: Sequence[Mapping[str, Any]], where: tuple[str, ...] = ()) ->
     return Problem(422, "invalid-request", f"{found[0].field}: {found[0].message}.", errors=found)
 
 
-def unknown(kind: str, name: str) -> Problem:
+def unknown(kind: str, name: str, hint: str | None = None) -> Problem:
     """There is no such thing, or it is another team's, which is the same to this caller."""
-    return Problem(404, f"{kind}-unknown", f"There is no {kind} {name!r}.")
+    return Problem(404, f"{kind}-unknown", f"There is no {kind} {name!r}.", hint=hint)
 
 
 def _place(parts: Sequence[object]) -> str:
-    """Parts of a place may be what the caller sent as a key: cut to a length that can be read."""
-    return ".".join(str(part)[:80].encode("utf-8", "replace").decode() for part in parts)
+    return ".".join(_steps(parts))
+
+
+def _steps(parts: Sequence[object]) -> Iterator[str]:
+    """Steps of a place may be what the caller sent as a key: cut to a length that can be read. A key among config
+    values that can be no name is not repeated: it may be a value that got there by mistake."""
+    for above, step in pairwise(("", *parts)):
+        text = str(step)[:80].encode("utf-8", "replace").decode()
+        yield "(a name)" if above == "values" and _CONFIG_KEY.fullmatch(text) is None else text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -25,6 +26,9 @@ from ownstack_contracts.tracing import WORK
 from ownstack_readmodel.views import CommandView
 
 SOURCE = "/ownstack/api"
+
+_COPIED = frozenset(("AppCloned", "ReviewAppOpened"))
+"""Their values are a copy of what there was when they were proposed: the same command, repeated later, has others."""
 
 _COMMAND_ID: TypeAdapter[str] = TypeAdapter(CommandId)
 
@@ -68,12 +72,19 @@ async def propose(parts: Parts, who: Who, command: Command, keys: Keys) -> Comma
     With a key that was used before, nothing is published: what became of the first is returned. Raises Problem (422 if
     the key was used for something else, 413 if the command is too large for the bus) and BusError.
     """
-    content = fingerprint(canonical(_content(command)))
-    if keys.id is not None and (known := await _repeated(parts, who.team, keys.id, content)):
+    if known := await repeated(parts, who.team, command, keys):
         return known
-    proposal = _publish(parts, who, command, content, keys)
+    proposal = _publish(parts, who, command, keys)
     await asyncio.shield(proposal.written)
     return accepted(proposal)
+
+
+async def repeated(parts: Parts, team: str, command: Command, keys: Keys) -> CommandView | None:
+    """What became of `command` if it was proposed with this key before; None if it was not. Of a command whose values
+    are copied from elsewhere these don't count. Raises Problem: 422 if the key was used for something else."""
+    if keys.id is None:
+        return None
+    return await _repeated(parts, team, keys.id, _content_of(command))
 
 
 def accepted(proposal: Proposal) -> CommandView:
@@ -96,7 +107,7 @@ async def _repeated(parts: Parts, team: str, command_id: str, content: bytes) ->
     if parts.recent.find(team, command_id) is None:
         view = await parts.readmodel.command(team, command_id)
         if view is not None:
-            earlier = await _content_of(parts, team, view)
+            earlier = await _earlier_content(parts, team, view)
             if earlier is not None and earlier != content:
                 raise _reused(command_id)
             return view
@@ -109,19 +120,25 @@ async def _repeated(parts: Parts, team: str, command_id: str, content: bytes) ->
     return await parts.readmodel.command(team, command_id) or accepted(recent)
 
 
-async def _content_of(parts: Parts, team: str, view: CommandView) -> bytes | None:
-    """The fingerprint of a decided command, from the fact that answered it; None: it is not known any more."""
+async def _earlier_content(parts: Parts, team: str, view: CommandView) -> bytes | None:
+    """The fingerprint of a decided command, from the fact that answered it; None: it is not known any more. Of one that
+    carries values, and was rejected, nothing was kept."""
     if view.sequence is None:
         return None
     facts = await parts.readmodel.facts_after(team, view.sequence - 1, 1)
     data = orjson.loads(facts[0].record)["data"] if facts else None
     if view.status == "rejected" and data is not None:
         data = data.get("data")
-    return None if data is None else fingerprint(canonical([view.type, data]))
+    return None if data is None else _content(view.type, data)
 
 
-def _content(command: Command) -> list[object]:
-    return [command.type_name(), attributes_of(command)["data"]]
+def _content_of(command: Command) -> bytes:
+    return _content(command.type_name(), attributes_of(command)["data"])
+
+
+def _content(kind: str, data: Mapping[str, object]) -> bytes:
+    said = {name: value for name, value in data.items() if name != "values" or kind not in _COPIED}
+    return fingerprint(canonical([kind, said]))
 
 
 def _reused(command_id: str) -> Problem:
@@ -129,8 +146,13 @@ def _reused(command_id: str) -> Problem:
     return Problem(422, "idempotency-key-reused", detail, hint="Use a new key for each command.")
 
 
-def _publish(parts: Parts, who: Who, command: Command, content: bytes, keys: Keys) -> Proposal:
-    command_id = keys.id or str(uuid.uuid4())
+def new_id() -> str:
+    """The id of a command for which the caller has chosen none."""
+    return str(uuid.uuid4())
+
+
+def _publish(parts: Parts, who: Who, command: Command, keys: Keys) -> Proposal:
+    command_id = keys.id or new_id()
     WORK.set(WORK.get()._replace(correlationid=command_id))
     at = parts.clock()
     value = encode(
@@ -145,7 +167,7 @@ def _publish(parts: Parts, who: Who, command: Command, content: bytes, keys: Key
     )
     _check(value)
     written = asyncio.create_task(parts.bus.publish([Outgoing(COMMANDS.name, who.team, value)]))
-    proposal = Proposal(who.team, command_id, command.type_name(), content, who.actor, at, written)
+    proposal = Proposal(who.team, command_id, command.type_name(), _content_of(command), who.actor, at, written)
     parts.recent.add(proposal)
     return proposal
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ownstack_bus.dead_letters import letter_for
 from ownstack_bus.port import BusError, Inbox, Outgoing, Record
 from ownstack_contracts.envelope import Event, Unreadable, decode
+from ownstack_contracts.images import ImageJob
 from ownstack_contracts.jobs import JobClosed, JobGranted, StackCheckRequested, StackJob
 from ownstack_deployer.clock import Clock
 from ownstack_deployer.reporter import Cause
@@ -40,6 +41,19 @@ class CheckRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageRequest:
+    """An image job that was asked for, with the record that asks. It is not claimed. `appended` in ms since the
+    epoch."""
+
+    job: ImageJob
+    cause: Cause
+    appended: int
+
+
+AnyRequest = Request | CheckRequest | ImageRequest
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """An answer to a claim. `appended` in ms since the epoch."""
 
@@ -55,8 +69,8 @@ class Desk:
         self._inbox = inbox
         self._bury = bury
         self._clock = clock
-        self._waiting: deque[tuple[Request | CheckRequest, Record]] = deque()
-        self._at_hand: Request | CheckRequest | None = None
+        self._waiting: deque[tuple[AnyRequest, Record]] = deque()
+        self._at_hand: AnyRequest | None = None
         self._finished: list[Record] = []
 
     async def open(self) -> None:
@@ -64,7 +78,7 @@ class Desk:
         while not self._waiting and (record := await self._inbox.get(0)) is not None:
             self._sort(record)
 
-    def next_request(self) -> Request | CheckRequest | None:
+    def next_request(self) -> AnyRequest | None:
         """The oldest job that has come in; None: there is none. Later ones start the actor anew."""
         if not self._waiting:
             return None
@@ -78,6 +92,14 @@ class Desk:
             if (reply := self._sort(record)) is not None and reply.answer.job == job:
                 return reply
         return None
+
+    async def rest(self, seconds: float) -> None:
+        """Let time pass. Raises Revoked as soon as the key has gone to another deployer."""
+        until = self._clock() + seconds
+        while (left := until - self._clock()) > 0 and (record := await self._inbox.get(left)) is not None:
+            self._sort(record)
+        if self.revoked:
+            raise Revoked
 
     @property
     def revoked(self) -> bool:
@@ -109,26 +131,31 @@ class Desk:
             self._finished.append(record)
             return None
         message = event.message
-        if isinstance(message, StackJob | StackCheckRequested):
+        if isinstance(message, StackJob | StackCheckRequested | ImageJob):
             self._take(record, event, message)
             return None
         self._finished.append(record)
         assert isinstance(message, JobGranted | JobClosed)
         return Reply(message, record.timestamp)
 
-    def _take(self, record: Record, event: Event, job: StackJob | StackCheckRequested) -> None:
+    def _take(self, record: Record, event: Event, job: StackJob | StackCheckRequested | ImageJob) -> None:
         if self._is_known(job.job):  # the promoter repeats what it has no answer to
             self._finished.append(record)
             return
         assert event.envelope.team is not None
         cause = Cause.of(event.envelope.team, event.envelope)
-        request = Request(job, cause) if isinstance(job, StackJob) else CheckRequest(job, cause)
-        self._waiting.append((request, record))
+        self._waiting.append((_request(job, cause, record), record))
 
     def _is_known(self, job: str) -> bool:
         if self._at_hand is not None and self._at_hand.job.job == job:
             return True
         return any(request.job.job == job for request, _ in self._waiting)
+
+
+def _request(job: StackJob | StackCheckRequested | ImageJob, cause: Cause, record: Record) -> AnyRequest:
+    if isinstance(job, ImageJob):
+        return ImageRequest(job, cause, record.timestamp)
+    return Request(job, cause) if isinstance(job, StackJob) else CheckRequest(job, cause)
 
 
 def _read(record: Record) -> Event:

@@ -9,6 +9,7 @@ from ownstack_contracts.envelope import canonical
 from ownstack_contracts.jobs import StackJob
 from ownstack_contracts.logs import DeploymentLogged
 from ownstack_deployer.drivers.port import Job, Phase
+from ownstack_deployer.masking import NO_MASK, Mask
 
 FLUSH_LINES = 100
 FLUSH_AFTER = 0.2
@@ -30,14 +31,15 @@ def subject_of(request: StackJob) -> str:
 
 
 class JobLog:
-    """The log of one run of a job; its lines are numbered over all phases."""
+    """The log of one run of a job; its lines are numbered over all phases. `mask`: what they do not show."""
 
-    __slots__ = ("_job", "_next", "_store")
+    __slots__ = ("_job", "_next", "_store", "mask")
 
     def __init__(self, job: Job, store: StoreLines) -> None:
         self._job = job
         self._store = store
         self._next = 0
+        self.mask = job.mask
 
     @property
     def lines(self) -> int:
@@ -46,7 +48,7 @@ class JobLog:
 
     def phase(self, name: Phase) -> PhaseLog:
         """The log of a phase that begins."""
-        return PhaseLog(name, self._stored)
+        return PhaseLog(name, self._stored, self.mask)
 
     async def _stored(self, phase: Phase, lines: Sequence[str]) -> None:
         request = self._job.request
@@ -68,11 +70,14 @@ class JobLog:
 class PhaseLog:
     """The log of one phase: lines are stored at 100, after 200 ms, and at the end of the phase."""
 
-    __slots__ = ("_bytes", "_full", "_kept", "_lines", "_phase", "_size", "_store", "_timer")
+    __slots__ = ("_bytes", "_full", "_kept", "_lines", "_mask", "_phase", "_size", "_store", "_timer")
 
-    def __init__(self, phase: Phase, store: Callable[[Phase, Sequence[str]], Awaitable[None]]) -> None:
+    def __init__(
+        self, phase: Phase, store: Callable[[Phase, Sequence[str]], Awaitable[None]], mask: Mask = NO_MASK
+    ) -> None:
         self._phase = phase
         self._store = store
+        self._mask = mask
         self._lines: list[str] = []
         self._size = 0
         self._kept = self._bytes = 0
@@ -81,10 +86,12 @@ class PhaseLog:
 
     async def write(self, lines: Sequence[str]) -> None:
         """Keep these lines; once the bound of a phase is passed, only a note that there was more."""
-        for line in lines:
-            if self._full:
-                return
+        if self._full:
+            return
+        for line in self._mask.lines(lines):
             await self._keep(line[:MOST_LINE])
+            if self._full:
+                break
         if self._lines and self._timer is None:
             self._timer = asyncio.create_task(self._flush_later())
 

@@ -58,6 +58,8 @@ async def deploy(run: Run, place: Place) -> RunReport:
         refuse_if_not_ours(run.job.team, request, live)
         if request.unless_live and holds_image(request, live):
             return run.report(StackDeploySucceeded, live=live, unchanged=True)
+        if not run.outcomes.ended:
+            run.need_config()
         phase = "release-task"
         _refuse_a_second_task(run)
         if request.release_task and not run.grant.release_task_done:
@@ -91,7 +93,7 @@ def _deploy_failed(run: Run, phase: DeployPhase, failure: PhaseFailed, live: Liv
         StackDeployFailed,
         phase=phase,
         code=failure.code,
-        message=failure.message,
+        message=run.told(failure),
         live=live,
         release_task_began=not surely_not_begun,
     )
@@ -152,7 +154,7 @@ def failed(run: Run, failure: PhaseFailed) -> RunReport:
     kind = type(run.job.request)
     if kind is StackDeployRequested:
         return _deploy_failed(run, "look", failure, None)
-    return run.report(_FAILURES[kind], code=failure.code, message=failure.message)
+    return run.report(_FAILURES[kind], code=failure.code, message=run.told(failure))
 
 
 _FAILURES: Mapping[type[StackJob], type[RunReport]] = MappingProxyType(
@@ -183,6 +185,7 @@ async def carry_out(run: Run) -> bool:
 
 
 async def _phases(run: Run) -> RunReport:
+    await run.open_config()
     try:
         async with run.driver.hold(run.job) as place:
             return await STEPS[type(run.job.request)](run, place)

@@ -8,6 +8,7 @@ import logging
 from ownstack_bus.port import Bus
 from ownstack_contracts.topics import DEPLOYS
 from ownstack_deployer.clock import Clock, now
+from ownstack_deployer.config import Unsealer
 from ownstack_deployer.draining import finish
 from ownstack_deployer.drivers.dokku.driver import DokkuDriver
 from ownstack_deployer.drivers.dokku.keys import OurKey
@@ -15,8 +16,12 @@ from ownstack_deployer.drivers.dokku.place import Times
 from ownstack_deployer.drivers.noop import NoopDriver
 from ownstack_deployer.drivers.port import Drivers
 from ownstack_deployer.drivers.program.driver import ProgramDriver
+from ownstack_deployer.images import ImageJobs
 from ownstack_deployer.leases import Heartbeats
 from ownstack_deployer.publisher import Publisher
+from ownstack_deployer.registry.credentials import DockerConfig
+from ownstack_deployer.registry.places import Reach
+from ownstack_deployer.registry.registries import Registries
 from ownstack_deployer.reporter import Reporter
 from ownstack_deployer.settings import Settings
 from ownstack_deployer.worker import Worker
@@ -35,10 +40,23 @@ def drivers_of(settings: Settings) -> Drivers:
     }
 
 
-class Deployer:
-    """One deployer on a bus. `drivers` None: all that there are."""
+def registries_of(settings: Settings) -> Registries:
+    """The registries that a deployer with these settings asks."""
+    reach = Reach(settings.registries_plain.split(","))
+    return Registries(DockerConfig.at(settings.docker_config), reach, settings.name)
 
-    def __init__(self, bus: Bus, settings: Settings, drivers: Drivers | None = None, clock: Clock = now) -> None:
+
+class Deployer:
+    """One deployer on a bus. `drivers` None: all that there are. `secrets` None: it can't decrypt config."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        settings: Settings,
+        drivers: Drivers | None = None,
+        clock: Clock = now,
+        secrets: Unsealer | None = None,
+    ) -> None:
         self._bus = bus
         self._settings = settings
         self._reports = Publisher(bus, "reports")
@@ -53,6 +71,8 @@ class Deployer:
             bury=self._reporter.bury,
             settings=settings,
             clock=clock,
+            images=ImageJobs(registries_of(settings)),
+            secrets=secrets,
         )
         self._work: asyncio.Task[None] | None = None
         self._draining = False

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
 from ownstack_contracts.jobs import JobGranted, LeaseReturned, Live, RunReport, StackRunRequested
 from ownstack_deployer.clock import Clock
-from ownstack_deployer.drivers.port import Driver, Job, Log, Phase, PhaseFailed, Place
+from ownstack_deployer.config import Unsealer, plain_config
+from ownstack_deployer.drivers.port import MOST_MESSAGE, Driver, Job, Log, Phase, PhaseFailed, Place
 from ownstack_deployer.joblog import JobLog, PhaseLog, Unkept
 from ownstack_deployer.leases import Lease
 from ownstack_deployer.reporter import Voice
@@ -58,6 +60,9 @@ class Run:
     clock: Clock
     instant: bool
     granted_at: int
+    secrets: Unsealer | None = None
+    unreadable: PhaseFailed | None = None
+    """Why the values of the job's config can't be had."""
     begun: bool = False
     """Whether it has touched the stack: from then on its grant can't be given back."""
     ending: bool = False
@@ -67,6 +72,26 @@ class Run:
         """A report of this run."""
         request = self.job.request
         return kind(job=request.job, run=self.job.run, app=request.app, stack=request.stack, **fields)
+
+    def told(self, failure: PhaseFailed) -> str:
+        """What a failure says, without the values of the job's config."""
+        return self.job.mask(failure.whole)[:MOST_MESSAGE]
+
+    async def open_config(self) -> None:
+        """Decrypt the job's config: from now on what is told is masked. That it can't be is told by what needs it, as
+        what is live may be this deployment already."""
+        try:
+            config = await plain_config(self.job, self.secrets, self.job.until - self.clock())
+        except PhaseFailed as failure:
+            self.unreadable = failure
+        else:
+            self.job = replace(self.job, config=config)
+            self.log.mask = self.job.mask
+
+    def need_config(self) -> None:
+        """Raises PhaseFailed `config-unreadable`."""
+        if self.unreadable is not None:
+            raise self.unreadable
 
     async def look(self, place: Place) -> Live | None:
         """What is live, before anything is done. Raises PhaseFailed, LeaseOver.
@@ -108,6 +133,7 @@ class Run:
         """
         if name not in self.outcomes.ended:
             self._may_go_on()
+            self.need_config()
             self.begun = True
             if started is not None:
                 await self.say_durably(self.report(started))
@@ -149,7 +175,8 @@ class Run:
         except PhaseFailed:
             raise
         except Exception as error:
-            logger.exception("the driver of %s failed in %s", self.job.place, name)
+            trace = self.job.mask("".join(traceback.format_exception(error)))
+            logger.error("the driver of %s failed in %s\n%s", self.job.place, name, trace)
             raise PhaseFailed("driver-error", f"The driver failed: {error!r}. See the log of the deployer.") from error
         finally:
             await log.close()

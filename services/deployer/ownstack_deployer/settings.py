@@ -46,6 +46,11 @@ class Settings(BaseSettings):
     ssh_key: Path | None = None
     """The private key that it shows to Dokku servers, an OpenSSH file that only it can read; else `ssh_key` in `state`,
     made when it is first needed."""
+    docker_config: Path | None = None
+    """Docker's config file, or its folder: whose credentials are shown to registries; else $DOCKER_CONFIG/config.json,
+    or ~/.docker/config.json."""
+    registries_plain: str = "localhost,127.0.0.1,::1"
+    """The registries that are spoken to by plain http, comma-separated: hosts, or `host:port`. All others: https."""
     claim_every: float = Field(default=5.0, gt=0)
     """Seconds after which an unanswered claim is repeated."""
     flush_grace: float = Field(default=10.0, ge=0)

@@ -12,13 +12,16 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from ownstack_bus.port import Inbox, Outgoing
+from ownstack_contracts.images import ImageReport
 from ownstack_contracts.jobs import StackJob
 from ownstack_contracts.tracing import WORK
 from ownstack_deployer.checks import check
 from ownstack_deployer.claims import Claimant, Granted
 from ownstack_deployer.clock import Clock
-from ownstack_deployer.desk import CheckRequest, Desk, Request, Revoked
+from ownstack_deployer.config import Unsealer
+from ownstack_deployer.desk import CheckRequest, Desk, ImageRequest, Request, Revoked
 from ownstack_deployer.drivers.port import Driver, Drivers, Job
+from ownstack_deployer.images import ImageJobs
 from ownstack_deployer.joblog import JobLog
 from ownstack_deployer.kinds import carry_out
 from ownstack_deployer.leases import Heartbeats, Lease
@@ -50,7 +53,7 @@ class RunIds:
 @dataclass(slots=True)
 class Worker:
     """What the actors of all keys share. `bury` publishes a dead letter; `next_run` names a run that claims; `date`
-    counts seconds since the epoch."""
+    counts seconds since the epoch; `secrets` decrypts config, if it can be."""
 
     drivers: Drivers
     reporter: Reporter
@@ -58,9 +61,11 @@ class Worker:
     bury: Callable[[Outgoing], object]
     settings: Settings
     clock: Clock
+    images: ImageJobs
     next_run: Callable[[], str] = field(default_factory=RunIds)
     date: Callable[[], float] = time.time
     checks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_CHECKS))
+    secrets: Unsealer | None = None
     under_way: dict[asyncio.Task[bool], Run] = field(default_factory=dict)
     """The runs that go on when their actor is cancelled."""
 
@@ -73,6 +78,8 @@ class Worker:
                 WORK.set(request.cause.work)
                 if isinstance(request, CheckRequest):
                     await self._check(request)
+                elif isinstance(request, ImageRequest):
+                    await self._do_image_job(desk, request)
                 else:
                     await self._work_off(desk, request)
                 await desk.finish()
@@ -97,6 +104,14 @@ class Worker:
                 return
             answer = await check(self.drivers, request.job, self.clock, deployer=self.settings.name)
         await self.reporter.say(answer, request.cause, f"{self.next_run()}.1").wait()
+
+    async def _do_image_job(self, desk: Desk, request: ImageRequest) -> None:
+        """Cut off before its answer is durable, it comes again: done twice, it comes to the same."""
+
+        async def say(report: ImageReport) -> None:
+            await self.reporter.say(report, request.cause, f"{self.next_run()}.1").wait()
+
+        await self.images.do(request.job, request.appended, say, desk.rest)
 
     async def _end_of_earlier_run(self, request: Request) -> None:
         """The key went away and has come back while a run of this job was under way: it goes on undisturbed."""
@@ -123,6 +138,7 @@ class Worker:
             clock=self.clock,
             instant=driver.is_instant(request.job),
             granted_at=granted.at,
+            secrets=self.secrets,
         )
 
     async def _carry_out(self, run: Run) -> bool:

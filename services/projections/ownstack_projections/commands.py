@@ -19,12 +19,21 @@ def note(rows: Rows, fact: Fact) -> str | None:
     stamp, kind = fact.stamp, type(fact.message)
     if kind is CommandRejected:
         return stamp.command
-    if kind not in _ADMITTED or stamp.command is None:
+    if kind not in _ADMITTED or stamp.command is None or _is_noted(rows, stamp, stamp.command):
         return None
     rows.commands.put(
         CommandRow(stamp.team, stamp.command, kind.type_name(), stamp.actor, stamp.at, "admitted", stamp.sequence)
     )
     return stamp.command
+
+
+def _is_noted(rows: Rows, stamp: Stamp, command: str) -> bool:
+    """Whether an earlier fact of this decision was the command: what follows from it may look like one, as where a
+    review app is made as a clone, and closed by being destroyed."""
+    if stamp.step == 0:
+        return False
+    known = rows.commands.find(stamp.team, command)
+    return known is not None and known.sequence >= stamp.sequence - stamp.step
 
 
 def opens(rows: Rows, stamp: Stamp, rollout: str) -> None:

@@ -26,6 +26,7 @@ from ownstack_projections.live import doubt, expect, is_live, see
 from ownstack_projections.progress import less, more
 from ownstack_projections.rows import AttemptRow
 from ownstack_projections.tables import Rows
+from ownstack_readmodel.effective import effective_on
 
 SENTENCES = {
     "waiting": "No deployer began before the waiting deadline.",
@@ -57,10 +58,19 @@ def deploy_requested(rows: Rows, fact: StackDeployRequested, stamp: Stamp) -> No
             phases=[],
         )
     )
+    _has_config(rows, fact, stamp)
     _latest(rows, stamp.team, fact.app, fact.stack, fact.deployment)
     if is_retry:  # one that was skipped is tried for the first time
         more(rows, stamp.team, fact.rollout, fact.app, stacks=1)
         opens(rows, stamp, fact.rollout)
+
+
+def _has_config(rows: Rows, fact: StackDeployRequested, stamp: Stamp) -> None:
+    """The release has this config on this stack: that of the app when it was created, or whatever else is asked for."""
+    release = rows.releases.find(stamp.team, fact.app_id, fact.release)
+    if release is not None and effective_on(release.effective, fact.stack) != fact.config_fingerprint:
+        release = rows.releases.edit(stamp.team, fact.app_id, fact.release)
+        release.effective = dict(release.effective) | {fact.stack: fact.config_fingerprint}
 
 
 def _latest(rows: Rows, team: str, app: str, stack: str, deployment: str) -> None:
@@ -81,8 +91,13 @@ def stack_unchanged(rows: Rows, fact: StackDeployUnchanged, stamp: Stamp) -> Non
 def _hold_as(rows: Rows, team: str, app: str, stack: str, rollout: str) -> None:
     """What the stack holds is the same as the rollout's newer release."""
     held, deployment = rows.app_stacks.find(team, app, stack), rows.deployments.find(team, rollout, stack)
-    if held is not None and held.status == "live" and deployment is not None:
-        rows.app_stacks.edit(team, app, stack).release = deployment.release
+    if held is None or held.status != "live" or deployment is None:
+        return
+    held = rows.app_stacks.edit(team, app, stack)
+    held.release = deployment.release
+    release = rows.releases.find(team, deployment.app_id, deployment.release)
+    assert release is not None
+    held.config_fingerprint = effective_on(release.effective, stack)
 
 
 def _expect(rows: Rows, team: str, app: str, rollout: str, stack: str) -> None:

@@ -9,6 +9,16 @@ from ownstack_contracts.message import Message
 from ownstack_contracts.pipelines import PipelineCreated, PipelineRemoved, StageRemoved, StagingAdded
 from ownstack_contracts.promotions import PromotionBegun, PromotionCancelRequested, PromotionEnd, PromotionOpened
 from ownstack_contracts.rejections import CommandRejected
+from ownstack_contracts.reviews import (
+    AppCloned,
+    ReviewAppClosed,
+    ReviewAppExpired,
+    ReviewAppOpened,
+    ReviewAppsDisabled,
+    ReviewAppsEnabled,
+    ReviewAppUpdated,
+    review_app,
+)
 from ownstack_projections.facts import Fact
 from ownstack_projections.tables import Rows
 
@@ -26,15 +36,14 @@ def keep(rows: Rows, fact: Fact) -> None:
 
 
 def _apps_of(rows: Rows, team: str, message: Message) -> Apps:
+    if (special := _SPECIAL.get(type(message))) is not None:
+        return special(message)
     if (app := getattr(message, "app", None)) is not None:
         return app, None
     if isinstance(message, PromotionCancelRequested):
         rollout = rows.rollouts.find(team, message.promotion)
         return (rollout.app, rollout.source) if rollout else (None, None)
-    special = _SPECIAL.get(type(message))
-    if special is None and isinstance(message, PromotionEnd):
-        special = _of_promotion
-    return special(message) if special is not None else (None, None)
+    return _of_promotion(message) if isinstance(message, PromotionEnd) else (None, None)
 
 
 def _of_promotion(message: Any) -> Apps:
@@ -53,10 +62,23 @@ def _of_stage(message: Any) -> Apps:
     return message.production, message.stage
 
 
+def _of_clone(message: AppCloned) -> Apps:
+    return message.app, message.source
+
+
+def _of_pull_request(message: ReviewAppOpened | ReviewAppClosed) -> Apps:
+    return review_app(message.production, message.number), message.production
+
+
+def _of_review_app(message: ReviewAppUpdated | ReviewAppExpired) -> Apps:
+    return message.app, message.production
+
+
 def _of_rejection(message: CommandRejected) -> Apps:
     """What the command named, if it named apps."""
     named = message.data or {}
-    first, second = named.get("app", named.get("production")), named.get("staging", named.get("stage"))
+    first = named.get("app", named.get("production"))
+    second = next((named[key] for key in ("staging", "stage", "source") if key in named), None)
     return _name(first), _name(second)
 
 
@@ -71,5 +93,12 @@ _SPECIAL: Mapping[type[Message], Callable[[Any], Apps]] = {
     PipelineRemoved: _of_pipeline,
     StagingAdded: _of_staging,
     StageRemoved: _of_stage,
+    ReviewAppsEnabled: _of_pipeline,
+    ReviewAppsDisabled: _of_pipeline,
+    AppCloned: _of_clone,
+    ReviewAppOpened: _of_pull_request,
+    ReviewAppClosed: _of_pull_request,
+    ReviewAppUpdated: _of_review_app,
+    ReviewAppExpired: _of_review_app,
     CommandRejected: _of_rejection,
 }

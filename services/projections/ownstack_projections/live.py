@@ -9,6 +9,7 @@ from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp
 from ownstack_projections.rows import AppStackRow, ReleaseRow
 from ownstack_projections.tables import Rows
+from ownstack_readmodel.effective import effective_on
 
 
 def see(rows: Rows, stamp: Stamp, app: str, stack: str, live: Live | None, asked: int | None) -> None:
@@ -99,7 +100,7 @@ def _hold(held: AppStackRow, live: Live, release: ReleaseRow | None) -> None:
     held.generation = live.generation
     held.deployed_by = live.deployment
     held.release = release.release if release is not None else None
-    held.config_fingerprint = release.config_fingerprint if release is not None else NO_CONFIG
+    held.config_fingerprint = effective_on(release.effective, held.stack) if release is not None else NO_CONFIG
     held.code = held.message = None
 
 

@@ -1,8 +1,9 @@
-"""Pipelines: their stages in order, and of each app the pipeline that it is in."""
+"""Pipelines: their stages in order, and whether pull requests get review apps; of each app the pipeline it is in."""
 
 from __future__ import annotations
 
 from ownstack_contracts.pipelines import PipelineCreated, PipelineRemoved, StageRemoved, StagingAdded
+from ownstack_contracts.reviews import ReviewAppsDisabled, ReviewAppsEnabled
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp
 from ownstack_projections.rows import PipelineRow
@@ -33,3 +34,13 @@ def staging_added(rows: Rows, fact: StagingAdded, stamp: Stamp) -> None:
 def stage_removed(rows: Rows, fact: StageRemoved, stamp: Stamp) -> None:
     rows.pipelines.edit(stamp.team, fact.production).stages.remove(fact.stage)
     rows.apps.edit(stamp.team, fact.stage).pipeline = None
+
+
+@projects(ReviewAppsEnabled)
+def review_apps_enabled(rows: Rows, fact: ReviewAppsEnabled, stamp: Stamp) -> None:
+    rows.pipelines.edit(stamp.team, fact.production).review_apps = fact.model_dump(exclude={"production"})
+
+
+@projects(ReviewAppsDisabled)
+def review_apps_disabled(rows: Rows, fact: ReviewAppsDisabled, stamp: Stamp) -> None:
+    rows.pipelines.edit(stamp.team, fact.production).review_apps = None

@@ -1,4 +1,4 @@
-"""Rollouts: opened, queued, started, ended."""
+"""Rollouts: begun with a look for what they bring, opened, queued, started, ended."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ownstack_contracts.promotions import (
     PromotionSuperseded,
 )
 from ownstack_contracts.rollouts import (
+    DeployBegun,
     DeployCancelled,
     DeployEnd,
     DeployFailed,
@@ -30,6 +31,7 @@ from ownstack_contracts.rollouts import (
 from ownstack_projections.commands import opens
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp
+from ownstack_projections.images import forget_image_job
 from ownstack_projections.progress import rest_if_done, started
 from ownstack_projections.rows import DeploymentRow, RolloutRow
 from ownstack_projections.tables import Rows
@@ -50,18 +52,45 @@ _STATUS_OF: MappingProxyType[type[PromotionEnd] | type[DeployEnd], str] = Mappin
 )
 
 
+@projects(DeployBegun)
+def deploy_begun(rows: Rows, fact: DeployBegun, stamp: Stamp) -> None:
+    """It has to find its image first."""
+    _open(rows, stamp, fact, "resolving", **_of_deploy(fact)).reference = fact.reference
+
+
 @projects(DeployOpened)
 def deploy_opened(rows: Rows, fact: DeployOpened, stamp: Stamp) -> None:
-    about = {"kind": "deploy", "rollout": fact.rollout, "app": fact.app, "app_id": fact.app_id}
-    tasks = [task.model_dump() for task in fact.release_tasks]
-    rolled_back = {"rolled_back_to": fact.rolled_back_to, "release_tasks": tasks}
-    _open(rows, stamp, fact, fact.image, **about, **rolled_back, source=None, source_release=None)
+    """One that has looked for its image is there already; a change of config has none before it starts."""
+    if rows.rollouts.find(stamp.team, fact.rollout) is None:
+        _open(rows, stamp, fact, "queued", **_of_deploy(fact))
+    rollout = rows.rollouts.edit(stamp.team, fact.rollout)
+    rollout.status, rollout.stacks, rollout.config_change = "queued", list(fact.stacks), fact.config_change
+    rollout.rolled_back_to = fact.rolled_back_to
+    rollout.release_tasks = [task.model_dump() for task in fact.release_tasks]
+    if fact.image is not None:
+        _bring(rollout, fact.image)
+
+
+def _of_deploy(fact: DeployBegun | DeployOpened) -> dict[str, Any]:
+    return {
+        "kind": "deploy",
+        "rollout": fact.rollout,
+        "app": fact.app,
+        "app_id": fact.app_id,
+        "source": None,
+        "source_release": None,
+    }
+
+
+def _bring(rollout: RolloutRow, image: str) -> None:
+    """It is known what the rollout brings."""
+    rollout.image, rollout.digest = image, digest_of(image)
 
 
 @projects(PromotionBegun)
 def promotion_begun(rows: Rows, fact: PromotionBegun, stamp: Stamp) -> None:
     """It looks at its source first: what it promotes is not known yet."""
-    _open(rows, stamp, fact, None, **_of_promotion(fact))
+    _open(rows, stamp, fact, "looking", **_of_promotion(fact))
 
 
 @projects(PromotionOpened)
@@ -73,11 +102,10 @@ def promotion_opened(rows: Rows, fact: PromotionOpened, stamp: Stamp) -> None:
             held = rows.app_stacks.edit(*key)
             held.released, held.released_digest = fact.source_release, held.digest
     if rows.rollouts.find(stamp.team, fact.promotion) is None:
-        _open(rows, stamp, fact, fact.image, **_of_promotion(fact))
-        return
+        _open(rows, stamp, fact, "queued", **_of_promotion(fact))
     rollout = rows.rollouts.edit(stamp.team, fact.promotion)
-    rollout.status, rollout.image, rollout.digest = "queued", fact.image, digest_of(fact.image)
-    rollout.source_release, rollout.stacks = fact.source_release, list(fact.stacks)
+    rollout.status, rollout.source_release, rollout.stacks = "queued", fact.source_release, list(fact.stacks)
+    _bring(rollout, fact.image)
 
 
 def _of_promotion(fact: PromotionBegun | PromotionOpened) -> dict[str, Any]:
@@ -91,18 +119,18 @@ def _of_promotion(fact: PromotionBegun | PromotionOpened) -> dict[str, Any]:
     }
 
 
-def _open(
-    rows: Rows, stamp: Stamp, fact: DeployOpened | PromotionBegun | PromotionOpened, image: str | None, **about: Any
-) -> None:
-    """Until it turns out otherwise it is queued; the fact that says so comes in the same decision. Without an image it
-    looks for one."""
+_Opening = DeployBegun | DeployOpened | PromotionBegun | PromotionOpened
+
+
+def _open(rows: Rows, stamp: Stamp, fact: _Opening, status: str, **about: Any) -> RolloutRow:
+    """One that is opened is queued until it turns out otherwise; the fact that says so comes in the same decision."""
     rollout = RolloutRow(
         team=stamp.team,
         opened=stamp.sequence,
-        status="queued" if image is not None else "looking",
+        status=status,
         release=None,
-        image=image,
-        digest=digest_of(image) if image is not None else None,
+        image=None,
+        digest=None,
         config_fingerprint=None,
         requester=fact.requester,
         redeploy=fact.redeploy,
@@ -119,6 +147,7 @@ def _open(
     )
     rows.rollouts.put(rollout)
     opens(rows, stamp, rollout.rollout)
+    return rollout
 
 
 @projects(RolloutQueued)
@@ -132,6 +161,7 @@ def rollout_started(rows: Rows, fact: RolloutStarted, stamp: Stamp) -> None:
     rollout = rows.rollouts.edit(stamp.team, fact.rollout)
     rollout.status, rollout.started_at = "running", stamp.at
     rollout.release, rollout.config_fingerprint = fact.release, fact.config_fingerprint
+    _bring(rollout, fact.image)
     app = rows.apps.edit(stamp.team, fact.app)
     app.rollout = fact.rollout
     if fact.rollout in app.queue:
@@ -158,6 +188,7 @@ def _end(rows: Rows, fact: PromotionEnd | DeployEnd, stamp: Stamp, name: str) ->
     rollout.results = [result.model_dump(exclude_none=True) for result in fact.results]
     if isinstance(fact, PromotionSuperseded | DeploySuperseded):
         rollout.superseded_by = fact.superseded_by
+    forget_image_job(rows, rollout)
     app = rows.apps.find(stamp.team, rollout.app)
     if app is not None and name in app.queue:
         rows.apps.edit(stamp.team, rollout.app).queue.remove(name)

@@ -47,6 +47,22 @@ class AppRow:
     pipeline: str | None = None
     rollout: str | None = None
     queue: list[str] = field(default_factory=list)
+    retag: bool = True
+    retag_to: str | None = None
+    cloned_from: str | None = None
+    review: dict[str, Any] | None = None
+    effective: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class ConfigRow:
+    """The variables of one scope of an app. Not shown in a representation: their values are secrets, though sealed."""
+
+    team: str
+    app_id: str
+    stack: str
+    review: bool
+    variables: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True)
@@ -85,6 +101,7 @@ class PipelineRow:
     production: str
     created_at: int
     stages: list[str]
+    review_apps: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -103,6 +120,7 @@ class ReleaseRow:
     source_app: str | None
     source_release: int | None
     created_at: int
+    effective: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -135,6 +153,20 @@ class RolloutRow:
     results: list[dict[str, Any]] | None
     rolled_back_to: int | None = None
     release_tasks: list[dict[str, Any]] = field(default_factory=list)
+    reference: str | None = None
+    waiting_for_image: str | None = None
+    retag: dict[str, Any] | None = None
+    config_change: bool = False
+    image_job: str | None = None
+
+
+@dataclass(slots=True)
+class ImageJobRow:
+    """What a registry is asked."""
+
+    team: str
+    job: str
+    rollout: str
 
 
 @dataclass(slots=True)

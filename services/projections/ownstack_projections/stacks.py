@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ownstack_contracts.jobs import StackChecked
 from ownstack_contracts.stacks import StackAdded, StackChanged, StackRemoved
+from ownstack_projections import configs
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp
 from ownstack_projections.live import doubt
@@ -43,3 +44,4 @@ def stack_removed(rows: Rows, fact: StackRemoved, stamp: Stamp) -> None:
     rows.stacks.delete(stamp.team, fact.stack)
     for key in rows.app_stacks.keys_where(team=stamp.team, stack=fact.stack):
         rows.app_stacks.delete(*key)
+        configs.leave(rows, *key)

@@ -17,15 +17,23 @@ Load = Callable[[], Connection]
 """Gives a connection on which what was flushed can be read."""
 
 KEPT = 50_000
-"""So many rows of a table stay in memory at most from one batch to the next."""
+"""So many rows of a table stay in memory at most from one batch to the next, unless it has fewer of its own."""
 
 
 class Store(Generic[R]):
-    """The rows of a table, as a batch of facts leaves them. `settled`: whether a row need not be kept any longer."""
+    """The rows of a table, as a batch of facts leaves them. `settled`: whether a row need not be kept any longer;
+    `kept`: how many are kept at most, if they are large."""
 
     def __init__(
-        self, table: Table, kind: type[R], suffix: str, load: Load, settled: Callable[[R], bool] = lambda _: False
+        self,
+        table: Table,
+        kind: type[R],
+        suffix: str,
+        load: Load,
+        settled: Callable[[R], bool] = lambda _: False,
+        kept: int | None = None,
     ) -> None:
+        self._kept = kept
         self._name, self._kind, self._load, self._settled = table.name + suffix, kind, load, settled
         self._statements = Statements(table, self._name)
         self._keys = [column.name for column in table.primary_key]
@@ -90,8 +98,9 @@ class Store(Generic[R]):
             if row is None or self._settled(row):
                 del self._rows[key]
         self._changed.clear()
-        if len(self._rows) > KEPT:
-            for key in list(self._rows)[: len(self._rows) - KEPT // 2]:
+        kept = KEPT if self._kept is None else self._kept
+        if len(self._rows) > kept:
+            for key in list(self._rows)[: len(self._rows) - kept // 2]:
                 del self._rows[key]
 
     def forget(self) -> None:

@@ -12,7 +12,9 @@ from ownstack_projections.rows import (
     AppStackRow,
     AttemptRow,
     CommandRow,
+    ConfigRow,
     DeploymentRow,
+    ImageJobRow,
     PipelineRow,
     PostdeployRow,
     ProgressRow,
@@ -31,8 +33,10 @@ from ownstack_readmodel.tables import (
     APPS,
     ATTEMPTS,
     COMMANDS,
+    CONFIGS,
     DEPLOYMENTS,
     HISTORY,
+    IMAGE_JOBS,
     PIPELINES,
     POSTDEPLOYS,
     PROGRESS,
@@ -43,6 +47,9 @@ from ownstack_readmodel.tables import (
     STACKS,
     TEAMS,
 )
+
+CONFIGS_KEPT = 100
+"""Scopes of variables that stay in memory from one batch to the next: one may have some 200 KiB."""
 
 
 class _Reader:
@@ -71,10 +78,12 @@ class Rows:
         self.teams = Store(TEAMS, TeamRow, suffix, load)
         self.stacks = Store(STACKS, StackRow, suffix, load)
         self.apps = Store(APPS, AppRow, suffix, load)
+        self.configs = Store(CONFIGS, ConfigRow, suffix, load, kept=CONFIGS_KEPT)
         self.app_stacks = Store(APP_STACKS, AppStackRow, suffix, load)
         self.pipelines = Store(PIPELINES, PipelineRow, suffix, load)
         self.releases = Store(RELEASES, ReleaseRow, suffix, load)
         self.rollouts = Store(ROLLOUTS, RolloutRow, suffix, load, lambda row: row.ended_at is not None)
+        self.image_jobs = Store(IMAGE_JOBS, ImageJobRow, suffix, load)
         self.progress = Store(PROGRESS, ProgressRow, suffix, load)
         self.deployments = Store(DEPLOYMENTS, DeploymentRow, suffix, load, lambda row: row.state != "pending")
         self.attempts = Store(ATTEMPTS, AttemptRow, suffix, load, lambda row: row.ended_at is not None)
@@ -88,10 +97,12 @@ class Rows:
             self.teams,
             self.stacks,
             self.apps,
+            self.configs,
             self.app_stacks,
             self.pipelines,
             self.releases,
             self.rollouts,
+            self.image_jobs,
             self.progress,
             self.deployments,
             self.attempts,

@@ -15,6 +15,7 @@ from ownstack_contracts.apps import (
 )
 from ownstack_contracts.message import Message
 from ownstack_contracts.rollouts import DeployCancelled
+from ownstack_promoter.configs import EMPTY
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.endings import not_begun
 from ownstack_promoter.looks import close_looks, look
@@ -111,17 +112,23 @@ def destroy_app(team: Team, command: AppDestroyed, moment: Moment) -> Iterator[M
 def go(team: Team, app: App, moment: Moment) -> Iterator[Message]:
     """The app is destroyed: nothing waits for its images, its stacks remove it, and nobody can read its config."""
     yield AppDestroyed(app=app.name)
-    for waiting in team.resolving(app):
-        yield DeployCancelled(rollout=waiting.id, app=app.name, results=not_begun(waiting, "cancelled"))
+    yield from cancel_resolving(team, app)
     yield erased(app)
     yield from close_looks(team, app, app.stacks)
     for stack in app.stacks:
         yield removal(team, app, stack, moment)
 
 
+def cancel_resolving(team: Team, app: App) -> Iterator[DeployCancelled]:
+    """Nobody waits for the images of its deployments any more."""
+    for waiting in team.resolving(app):
+        yield DeployCancelled(rollout=waiting.id, app=app.name, results=not_begun(waiting, "cancelled"))
+
+
 @evolves(AppDestroyed)
 def app_destroyed(team: Team, fact: AppDestroyed) -> None:
     app = team.apps.pop(fact.app)
+    app.config = EMPTY
     for stack in list(app.stacks):
         forget_place(team, app, stack)
     if app.last is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ownstack_contracts.config import MOST_VARIABLES
 from ownstack_contracts.jobs import StackDeployRequested, StackDeployUnchanged
 from ownstack_contracts.message import Message
 from ownstack_promoter.change import Change, Ended
@@ -30,7 +31,7 @@ def ask_stacks(
             yield StackDeployUnchanged(
                 deployment=f"{rollout.id}.{stack}", rollout=rollout.id, app=app.name, stack=stack, release=release
             )
-    one_first = app.settings.release_task == "first-stack"
+    one_first = rollout.release_task == "first-stack"
     for stack in believed:
         request = ask(team, app, rollout, stack, change, moment, release=release, release_task=not one_first)
         yield request.model_copy(update={"unless_live": True})
@@ -90,8 +91,16 @@ def ask(
 
 
 def _unset(app: App, rollout: Rollout, stack: str) -> tuple[str, ...]:
-    """Whatever the app has had and has no more: a stack that missed a release may still have it."""
-    return tuple(sorted(app.config_names.keys() - rollout.config.on(stack).keys()))
+    """Whatever the app has had there and has no more: a stack that missed a release may still have it.
+
+    Of each scope only the latest fit into a request. What only other stacks have had is not ours here.
+    """
+    present = rollout.config.on(stack)
+    gone: dict[str, None] = {}
+    for scope in ("", stack):
+        names = [name for name in app.config_names.get(scope, ()) if name not in present]
+        gone.update(dict.fromkeys(names[-MOST_VARIABLES:]))
+    return tuple(sorted(gone))
 
 
 @evolves(StackDeployUnchanged)

@@ -33,6 +33,8 @@ class Change:
     postdeploy_done: bool = False
     """Whether a stack has run the post-deploy script by itself."""
     cancelled: bool = False
+    over: set[str] = field(default_factory=set)
+    """Rollouts that waited, and end in this decision."""
     config: Config | None = None
     """The config that the app has after this decision, if it changes."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ownstack_contracts.apps import NO_CONFIG
 from ownstack_contracts.config import ConfigEntry, ConfigValue
@@ -28,13 +28,23 @@ class Config:
     stacks: Mapping[str, Scope] = field(default_factory=dict)
     _of_shared: str = field(default=NO_CONFIG, compare=False)
     _of_stacks: Mapping[str, str] = field(default_factory=dict, compare=False)
+    _entries: Mapping[str, ConfigEntry] = field(default_factory=dict, compare=False)
+    """Of the shared values, by name: the same for each of many stacks."""
 
     @classmethod
     def of(cls, shared: Scope, stacks: Mapping[str, Scope]) -> Config:
         """With its fingerprints, which are asked for often."""
         own = {stack: scope for stack, scope in stacks.items() if scope}
         of_stacks = {stack: _fingerprint({**shared, **scope}) for stack, scope in own.items()}
-        return cls(shared, own, _fingerprint(shared), of_stacks)
+        entries = {name: ConfigEntry(name=name, sealed=value.sealed) for name, value in sorted(shared.items())}
+        return cls(shared, own, _fingerprint(shared), of_stacks, entries)
+
+    def with_own(self, stack: str, scope: Scope) -> Config:
+        """The same, once these are the variables of that stack alone."""
+        if not scope:
+            return self.without(stack)
+        of_stack = _fingerprint({**self.shared, **scope})
+        return replace(self, stacks={**self.stacks, stack: scope}, _of_stacks={**self._of_stacks, stack: of_stack})
 
     def on(self, stack: str) -> Scope:
         """The variables that the app has on a stack."""
@@ -54,17 +64,19 @@ class Config:
 
     def entries(self, stack: str) -> tuple[ConfigEntry, ...]:
         """As a job on the stack carries them, by name."""
-        own = self.stacks.get(stack, {})
-        return tuple(
-            ConfigEntry(name=name, sealed=value.sealed, stack=stack if name in own else None)
-            for name, value in sorted(self.on(stack).items())
-        )
+        if stack not in self.stacks:
+            return tuple(self._entries.values())
+        own = self.stacks[stack].items()
+        of_stack = {name: ConfigEntry(name=name, sealed=value.sealed, stack=stack) for name, value in own}
+        return tuple(entry for _, entry in sorted({**self._entries, **of_stack}.items()))
 
     def without(self, stack: str) -> Config:
         """The same for an app that is not on that stack any more."""
         if stack not in self.stacks:
             return self
-        return Config.of(self.shared, {name: scope for name, scope in self.stacks.items() if name != stack})
+        stacks = {name: scope for name, scope in self.stacks.items() if name != stack}
+        of_stacks = {name: known for name, known in self._of_stacks.items() if name != stack}
+        return replace(self, stacks=stacks, _of_stacks=of_stacks)
 
 
 EMPTY = Config()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ownstack_contracts.apps import AppCreated, AppDestroyed, AppStackAdded, AppStackRemoved, StackAppLeftBehind
 from ownstack_contracts.config import ConfigErased
+from ownstack_contracts.images import ImageRetagged, ImageRetagSkipped
 from ownstack_contracts.jobs import JobClosed, LeaseLapsed, StackAppRemovalRequested, StackDeployCancelled
 from ownstack_contracts.message import Message
 from ownstack_contracts.promotions import PromotionOpened
@@ -59,7 +60,7 @@ def after_cut(team: Team, cut: DecisionCut, written: Sequence[Message], before: 
     happen(_looks(trial, written, moment))
     happen(_lost_scripts(trial, written))
     happen(_review_apps(trial, written, moment))
-    for name in _opened(written):
+    for name in _opened(trial, written):
         if (rollout := trial.rollouts.get(name)) is not None:
             happen(_fail(trial, rollout))
     for app in trial.apps.values():
@@ -83,6 +84,8 @@ def _what_no_look_will_tell(team: Team) -> Iterator[Message]:
     for resolving in team.resolvings.values():
         if resolving.job not in team.image_jobs:
             yield unresolved(resolving, CODE, "It was cut before a registry was asked.")
+        elif resolving.app not in team.apps:
+            yield unresolved(resolving, CODE, f"{resolving.app} is gone.")
 
 
 _UNKNOWN = Before("unknown", ())
@@ -146,20 +149,25 @@ def _review_apps(team: Team, written: Sequence[Message], moment: Moment) -> Iter
             continue
         name = review_app(fact.production, fact.number)
         pipeline = team.pipelines[fact.production]
-        if (app := team.apps.get(name)) is None:
+        app = team.apps.get(name)
+        if (app is None or app.id != fact.app_id) and not any(isinstance(other, ConfigErased) for other in written):
+            yield ConfigErased(app=name, app_id=fact.app_id)
+        if app is None:
             yield ReviewAppExpired(production=fact.production, app=name, number=fact.number)
         elif pipeline.reviews is not None:
             yield update(fact, app, pipeline.reviews, moment)
 
 
-def _opened(written: Sequence[Message]) -> dict[str, None]:
-    """The rollouts that the decision opened or started."""
+def _opened(team: Team, written: Sequence[Message]) -> dict[str, None]:
+    """The rollouts that the decision opened or started, or of which it asked the stacks once their image was tagged."""
     opened: dict[str, None] = {}
     for fact in written:
         if isinstance(fact, PromotionOpened):
             opened[fact.promotion] = None
         elif isinstance(fact, DeployOpened | RolloutStarted):
             opened[fact.rollout] = None
+        elif isinstance(fact, ImageRetagged | ImageRetagSkipped):
+            opened.update({name: None for name, rollout in team.rollouts.items() if rollout.image_job == fact.job})
     return opened
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+from ownstack_contracts.apps import AppDestroyed
 from ownstack_contracts.images import ImageJob, ImageResolveRequested, ImageRetagRequested
 from ownstack_contracts.jobs import JobClosed, JobExpired, StackDeployExpired, StackLookFailed, StackLookRequested
 from ownstack_contracts.message import Message
 from ownstack_contracts.promotions import PromotionFailed
+from ownstack_contracts.rollouts import DeployEnd
 from ownstack_promoter.change import Change, Ended
 from ownstack_promoter.checks import unanswered
 from ownstack_promoter.deployments import end_deployment, rollout_of, skip_if_in_vain
@@ -48,38 +50,53 @@ def _once(facts: Iterator[Message]) -> Iterator[Message]:
 
 def _expire(team: Team, moment: Moment) -> Iterator[Message]:
     changes: Changes = {}
-    due = [timer.partition(":")[::2] for timer in team.timers.until(moment.now)]
-    gone: set[str] = set()
+    due = [(kind, subject) for kind, _, subject in (t.partition(":") for t in team.timers.until(moment.now))]
+    going = list(_review_apps_go(team, due, moment))
+    yield from going
+    over = {_ended_by(fact) for fact in going}
     for kind, subject in due:
-        if kind in ("expire", "close") and subject not in gone:
-            gone.add(subject)
-            yield from (expire_review if ("expire", subject) in due else close_at_rest)(team, subject, moment)
-    for kind, subject in due:
-        if kind in ("expire", "close"):
+        if subject in over or kind in ("expire", "close"):
             continue
         if kind == "look":
             app, _, stack = subject.partition("@")
-            if app not in gone:
+            if app not in over:
                 yield look(team, app, team.apps[app].id, stack, moment)
         elif kind == "check":
             yield unanswered(team.checks[subject])
         elif kind == "image":
-            yield from _image_expires(team, team.image_jobs[subject], gone, moment)
+            if team.image_jobs[subject].rollout not in over:
+                yield from _image_expires(team, team.image_jobs[subject], moment)
         else:
             job = team.jobs[subject]
             deadline: Deadline = "waiting" if kind == "waiting" else "running"
             yield from _EXPIRIES[job.kind](team, job, deadline, moment, changes)
     for rollout, change in changes.items():
+        change.over = over
         target = team.apps[team.rollouts[rollout].app]
         yield from look_where_unknown(team, target, sorted(change.unknown), moment)
         yield from skip_if_in_vain(team, team.rollouts[rollout], change)
         yield from conclude(team, team.rollouts[rollout], change, moment)
 
 
-def _image_expires(team: Team, request: ImageJob, gone: set[str], moment: Moment) -> Iterator[Message]:
+def _review_apps_go(team: Team, due: list[tuple[str, str]], moment: Moment) -> Iterator[Message]:
+    for kind, subject in due:
+        if kind == "expire":
+            yield from expire_review(team, subject, moment)
+        elif kind == "close":
+            yield from close_at_rest(team, subject, moment)
+
+
+def _ended_by(fact: Message) -> str:
+    """The app, job or deployment that ends by it, and so does not end a second time."""
+    if isinstance(fact, AppDestroyed):
+        return fact.app
+    return fact.job if isinstance(fact, JobClosed) else fact.rollout if isinstance(fact, DeployEnd) else ""
+
+
+def _image_expires(team: Team, request: ImageJob, moment: Moment) -> Iterator[Message]:
     if isinstance(request, ImageRetagRequested):
         yield from image_retag_skipped(team, unanswered_retag(request), moment)
-    elif isinstance(request, ImageResolveRequested) and request.app not in gone:
+    elif isinstance(request, ImageResolveRequested):
         yield from unanswered_resolve(team, request)
 
 

@@ -88,8 +88,9 @@ class App:
     config: Config = EMPTY
     review_config: Scope = field(default_factory=dict)
     """For review apps that come of it."""
-    config_names: dict[str, None] = field(default_factory=dict)
-    """All variables that it ever had: those that are gone are taken from its stacks."""
+    config_names: dict[str, dict[str, None]] = field(default_factory=dict)
+    """All variables that it ever had, by stack ("": for all of them), the latest last: such as are gone are taken
+    from its stacks."""
     releases: dict[int, Release] = field(default_factory=dict)
     live: dict[str, Holding] = field(default_factory=dict)
     active: str | None = None

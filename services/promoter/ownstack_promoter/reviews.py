@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 
+from ownstack_contracts.config import ConfigErased
 from ownstack_contracts.message import Message
 from ownstack_contracts.reviews import (
     LONGEST_PRODUCTION,
@@ -17,7 +18,7 @@ from ownstack_contracts.reviews import (
     image_for,
     review_app,
 )
-from ownstack_promoter.apps import go, refuse_existing
+from ownstack_promoter.apps import cancel_resolving, go, refuse_existing
 from ownstack_promoter.clones import cloned, refuse_other_id
 from ownstack_promoter.deploys import begin
 from ownstack_promoter.dispatch import Moment, decides, evolves
@@ -26,7 +27,7 @@ from ownstack_promoter.looks import look
 from ownstack_promoter.model import App, Review, ReviewApps
 from ownstack_promoter.refused import Refused
 from ownstack_promoter.rollouts import refuse_taken
-from ownstack_promoter.team import Team
+from ownstack_promoter.team import Team, refuse_stackless
 from ownstack_promoter.variables import refuse_too_large
 
 IMAGE_PATIENCE = 30 * 60_000
@@ -96,10 +97,14 @@ def open_review(team: Team, command: ReviewAppOpened, moment: Moment) -> Iterato
         )
     refuse_taken(team, moment.id)
     app = team.apps.get(name) if name in team.reviews else None
-    yield command
+    if app is not None:
+        refuse_stackless(app)
+    yield command.model_copy(update={"values": {}})  # they are those of the clone, if there is to be one
     if app is None:
         refuse_existing(team, name)
         app = yield from _made(team, command, name, reviews, moment)
+    else:
+        yield ConfigErased(app=name, app_id=command.app_id)  # values were sealed for an app that there will never be
     updated = update(command, app, reviews, moment)
     yield updated
     yield from begin(team, app, updated.image, tuple(app.stacks), moment, redeploy=False, missing=IMAGE_PATIENCE)
@@ -220,3 +225,5 @@ def _going(team: Team, name: str, moment: Moment) -> Iterator[Message]:
         yield cancelled_in_queue(team.rollouts[waiting])
     if app.active is None:
         yield from go(team, app, moment)
+    else:
+        yield from cancel_resolving(team, app)

@@ -57,7 +57,9 @@ def admit(team: Team, rollout: Rollout, app: App, moment: Moment, change: Change
 def supersede_resolving(team: Team, app: App, by: str, stacks: Sequence[str]) -> Iterator[DeploySuperseded]:
     """Deployments that still wait for their image give way to a newer one that covers their stacks."""
     for waiting in team.resolving(app):
-        if waiting.id != by and set(waiting.stacks) <= set(stacks):
+        if waiting.id == by:
+            return  # those that follow are newer
+        if set(waiting.stacks) <= set(stacks):
             yield DeploySuperseded(
                 rollout=waiting.id, app=app.name, results=not_begun(waiting, "superseded"), superseded_by=by
             )
@@ -92,7 +94,7 @@ def _start(team: Team, opened: Rollout, app: App, change: Change, moment: Moment
     if image is None:
         yield failed_before_start(opened, "release-mixed", mixed_images(app, opened.stacks, change))
         return
-    rollout = replace(opened, image=image, config=change.config or app.config)
+    rollout = replace(opened, image=image, config=change.config or app.config, release_task=app.settings.release_task)
     yield ReleaseCreated(
         app=app.name,
         app_id=app.id,
@@ -197,6 +199,8 @@ def start_next(team: Team, app: App, change: Change, moment: Moment) -> Iterator
     """The queue goes on: one after another, until one has something to do."""
     release = app.next_release
     for name in app.queue:
+        if name in change.over:
+            continue
         started = list(_start(team, team.rollouts[name], app, change, moment, release))
         yield from started
         release += any(isinstance(fact, ReleaseCreated) for fact in started)

@@ -101,9 +101,9 @@ def _without_digest(app: str, stack: str, holding: Holding) -> str:
     named = f" ({holding.reference})" if holding.reference else ""
     return (
         f"{stack} runs an image of {app}{named} that has no digest in a registry: it was built there, or deployed by "
-        "a tag, so no other stack could pull just that image. Push it, then deploy it by digest: on the server "
-        f"`docker tag {holding.reference or 'IMAGE'} REGISTRY/REPO:TAG && docker push REGISTRY/REPO:TAG` (that prints "
-        f"the digest); then `ownstack deploy {app} --image REGISTRY/REPO@sha256:…`, and promote again."
+        "a tag, so no other stack could pull just that image. Push it, then deploy it from there: on the server "
+        f"`docker tag {holding.reference or 'IMAGE'} REGISTRY/REPO:TAG && docker push REGISTRY/REPO:TAG`; then "
+        f"`ownstack deploy {app} --image REGISTRY/REPO:TAG`, and promote again."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ownstack_contracts.config import MOST_CONFIG_BYTES, MOST_VARIABLES, ConfigErased, ConfigSet, ConfigValues
 from ownstack_contracts.message import Message
@@ -50,7 +50,7 @@ def _config_after(app: App, command: ConfigSet) -> Config:
     changed = _changed(_scope(app, command), command)
     if command.stack is None:
         return Config.of(changed, app.config.stacks)
-    return Config.of(app.config.shared, {**app.config.stacks, command.stack: changed})
+    return app.config.with_own(command.stack, changed)
 
 
 def _refuse_nothing(app: App, command: ConfigSet) -> None:
@@ -86,8 +86,7 @@ def refuse_too_large(scope: Scope) -> None:
 
 def _release(team: Team, app: App, config: Config, concerned: Sequence[str], moment: Moment) -> Iterator[Message]:
     """Release what is live once more, where its config is another now; unless a rollout that waits will."""
-    held = ((stack, app.live.get(stack)) for stack in concerned)
-    stacks = [stack for stack, h in held if h is not None and h.config_fingerprint != config.fingerprint_on(stack)]
+    stacks = [s for s in concerned if _will_run_with(team, app, s) not in (None, config.fingerprint_on(s))]
     if not stacks or any(set(stacks) <= set(team.rollouts[name].stacks) for name in app.queue):
         return
     refuse_taken(team, moment.id)
@@ -102,20 +101,37 @@ def _release(team: Team, app: App, config: Config, concerned: Sequence[str], mom
     yield from open_deploy(team, fact, app, moment, Change(config=config))
 
 
+def _will_run_with(team: Team, app: App, stack: str) -> str | None:
+    """The fingerprint of the config that a stack has, or has once what is under way there ends well; None: none."""
+    active = team.rollouts[app.active] if app.active is not None else None
+    if active is not None and stack in active.open:
+        return active.config.fingerprint_on(stack)
+    holding = app.live.get(stack)
+    return holding.config_fingerprint if holding is not None else None
+
+
 @evolves(ConfigSet)
 def config_set(team: Team, fact: ConfigSet) -> None:
     app = team.apps[fact.app]
     if fact.review:
         app.review_config = _changed(app.review_config, fact)
     else:
+        _remember(app, fact.stack, {**_scope(app, fact), **fact.values})
         app.config = _config_after(app, fact)
-        app.config_names.update(dict.fromkeys(fact.values))
+
+
+def _remember(app: App, stack: str | None, names: Iterable[str]) -> None:
+    """Fold: it has these variables there, or has had them until now."""
+    known = app.config_names.setdefault(stack or "", {})
+    for name in sorted(names):  # a message that was read again has them in another order
+        known.pop(name, None)
+        known[name] = None
 
 
 def configure(app: App, values: ConfigValues) -> None:
     """Fold: a new app has these variables from the start."""
     app.config = Config.of(values, {})
-    app.config_names = dict.fromkeys(values)
+    _remember(app, None, values)
 
 
 def erased(app: App) -> ConfigErased:

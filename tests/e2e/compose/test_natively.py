@@ -47,7 +47,7 @@ def test_the_story_is_told_by_separate_processes_and_all_end_in_good_order(house
     house.start(*SERVICES)
     stage = NativeStage(house)
     stage.log_in()
-    assert tell(stage) == Telling(19, 15)
+    assert tell(stage) == Telling(25, 18)
     assert set(house.stop().values()) == {0}
 
 

@@ -21,9 +21,10 @@ from ownstack_projections.main import Projections
 from ownstack_promoter.main import Promoter
 from ownstack_promoter.main import Settings as PromoterSettings
 from ownstack_readmodel import ReadModel, open_readmodel
-from ownstack_vault import Vault, open_vault
+from ownstack_vault import MasterKeys, Vault, open_vault
 
 TEAM, OTHER_TEAM = "acme", "rival"
+SECRET_KEY = MasterKeys(b"k" * 32)
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ async def _rooms(path: Path, stack: AsyncExitStack) -> tuple[Bus, ReadModel, Vau
     stack.push_async_callback(bus.close)
     readmodel = await asyncio.to_thread(open_readmodel, f"sqlite:///{path}", lock)
     stack.callback(readmodel.close)
-    vault = await asyncio.to_thread(open_vault, f"sqlite:///{path}", lock)
+    vault = await asyncio.to_thread(open_vault, f"sqlite:///{path}", lock, SECRET_KEY)
     stack.callback(vault.close)
     return bus, readmodel, vault
 

@@ -36,6 +36,7 @@ KNOWN: dict[str, str | int] = {
     "command": "d-1",
     "release": 1,
     "run": "x-1",
+    "variable": "RAILS_ENV",
 }
 """What there is, so that not all is 404."""
 
@@ -95,6 +96,8 @@ def _settle(client: httpx.Client) -> None:
     for key, path, body in commands:
         headers = {"Idempotency-Key": key, "Prefer": "wait=30"}
         assert client.post(f"/api/v1{path}", json=body, headers=headers).status_code == 200
+    config = {"values": {"RAILS_ENV": "production"}}
+    assert client.patch("/api/v1/apps/shop/config", json=config, headers={"Prefer": "wait=30"}).status_code == 200
 
 
 UNSAID = [positive_data_acceptance]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ownstack_contracts.jobs import StackDeployRequested
@@ -81,8 +81,8 @@ class Folder:
         return self.text(name)
 
 
-def job(program: object, *, seconds: float = 60, **changes: object) -> Job:
-    """A granted deployment of IMAGE by a program."""
+def job(program: object, *, seconds: float = 60, plain: Mapping[str, str] | None = None, **changes: object) -> Job:
+    """A granted deployment of IMAGE by a program. plain: its config, decrypted."""
     request = StackDeployRequested(
         **{  # type: ignore[arg-type]
             "job": "r1.eu-1.2",
@@ -105,7 +105,7 @@ def job(program: object, *, seconds: float = 60, **changes: object) -> Job:
             **changes,
         }
     )
-    return Job(TEAM, request, "run1", now() + seconds)
+    return Job(TEAM, request, "run1", now() + seconds, config=plain or {})
 
 
 class Stage:

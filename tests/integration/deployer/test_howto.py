@@ -19,7 +19,9 @@ DOCKER = """#!/bin/sh
 # A docker with containers that are files.
 echo "docker $*" >> $HERE/calls
 case "$1" in
-run) while [ "$1" != --name ]; do [ $# -gt 1 ] || exit 0; shift; done; echo $2; touch $HERE/containers/$2 ;;
+run)
+    env -0 > $HERE/environment
+    while [ "$1" != --name ]; do [ $# -gt 1 ] || exit 0; shift; done; echo $2; touch $HERE/containers/$2 ;;
 inspect) test -f $HERE/containers/$2 ;;
 port) echo 127.0.0.1:49000 ;;
 ps) ls $HERE/containers ;;
@@ -95,6 +97,28 @@ async def test_it_may_be_run_again(stage: Stage) -> None:
     await stage.restart()
     assert containers(stage) == ["acme.shop.4"]
     assert stage.folder.text("calls").count("docker run") == 1
+
+
+async def test_its_containers_have_the_config_and_no_process_shows_it(stage: Stage) -> None:
+    config = {"GREETING": "it's\n“warm” $HOME `id`", "EMPTY": "", "name": "x y", "new": "ab", "LD_PRELOAD": "/evil.so"}
+    async with stage.driver.hold(job(stage.folder.program, plain=config)) as place:
+        await place.release_task(stage.log)
+        assert passed_on(stage, "EMPTY", "GREETING", "name", "new") == {
+            name: value for name, value in config.items() if name != "LD_PRELOAD"
+        }
+        (stage.folder.path / "environment").unlink()
+        await place.restart(stage.log)
+    assert passed_on(stage, "GREETING", "LD_PRELOAD") == {"GREETING": config["GREETING"]}
+    run = [line for line in stage.folder.text("calls").split("\n") if line.startswith("docker run")]
+    assert [line.count("--env") for line in run] == [4, 4]
+    assert not any(value and value in stage.folder.text("calls") for value in config.values() if len(value) > 3)
+    assert "config: LD_PRELOAD is left out, as it would rule docker, or this script" in stage.log.lines
+
+
+def passed_on(stage: Stage, *names: str) -> dict[str, str]:
+    """Those that docker got in its environment, of which it takes what it is told by `--env`."""
+    items = stage.folder.text("environment").split("\0")[:-1]
+    return {name: value for name, _, value in (item.partition("=") for item in items) if name in names}
 
 
 async def test_it_removes_what_it_deployed_and_nothing_is_no_error(stage: Stage) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -197,10 +197,16 @@ class Stand:
 
     @asynccontextmanager
     async def place(
-        self, request: StackJob, *, seconds: float = 60, uncertain: bool = False, driver: DokkuDriver | None = None
+        self,
+        request: StackJob,
+        *,
+        seconds: float = 60,
+        uncertain: bool = False,
+        driver: DokkuDriver | None = None,
+        config: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Place]:
-        """The app, held for one run."""
-        job = Job(TEAM, request, "run1", now() + seconds, uncertain)
+        """The app, held for one run. config: decrypted, as the deployer hands it over."""
+        job = Job(TEAM, request, "run1", now() + seconds, uncertain, config or {})
         async with (driver or self.driver).hold(job) as place:
             yield place
 
@@ -212,11 +218,12 @@ class Stand:
         began: bool = False,
         seconds: float = 60,
         driver: DokkuDriver | None = None,
+        config: Mapping[str, str] | None = None,
     ) -> Outcome:
         """One attempt, phase after phase, as `kinds.deploy` makes it. began: an earlier run has begun its phases."""
         outcome = Outcome()
         try:
-            async with self.place(request, seconds=seconds, uncertain=uncertain, driver=driver) as place:
+            async with self.place(request, seconds=seconds, uncertain=uncertain, driver=driver, config=config) as place:
                 await self._phases(place, request, outcome, seconds, lost=uncertain and began)
         except PhaseFailed as failure:
             outcome.failure = failure

@@ -63,10 +63,12 @@ class Story:
         self.uncertain = False
 
     def next_request(self) -> StackDeployRequested:
-        """A new attempt at some image."""
+        """A new attempt at some image, with another config."""
         self.generation += 1
         self.began = False
-        return self.stand.deploy(self.chance.choice(["v1", "v2"]), self.generation)
+        self.config = {"VERSION": f"config {self.generation}", f"ONLY_{self.generation}": "x"}
+        gone = tuple(f"ONLY_{number}" for number in range(1, self.generation))
+        return self.stand.deploy(self.chance.choice(["v1", "v2"]), self.generation, config_unset=gone)
 
     @property
     def live(self) -> str | None:
@@ -88,7 +90,9 @@ class Story:
 
     async def attempt(self) -> Outcome:
         """One attempt, as the promoter has it made: it knows whether an earlier run has said that it begins."""
-        outcome = await self.stand.attempts(self.request, uncertain=self.uncertain, began=self.began)
+        outcome = await self.stand.attempts(
+            self.request, uncertain=self.uncertain, began=self.began, config=self.config
+        )
         self.lost = outcome.code == "outcome-lost"
         assert self.began or not self.lost
         self.began |= outcome.phase != "look"
@@ -99,6 +103,7 @@ class Story:
         mine = self.request.deployment
         if outcome.failure is None:
             assert self.live == mine
+            assert self.server.config(APP) == self.server.runs_with(APP) == self.config
         elif not outcome.failure.in_doubt:
             assert self.live == before
         if outcome.failure is not None:
@@ -124,6 +129,7 @@ class Story:
             outcome = await self.attempt()
         assert outcome.code == "live", outcome.failure
         assert self.live == self.request.deployment
+        assert self.server.config(APP) == self.server.runs_with(APP) == self.config
         assert is_live(self.request, await self.stand.looks())
         assert (
             len(self.stand.marks())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -126,7 +128,8 @@ class Installation:
 @contextmanager
 def installation(folder: Path, env: Mapping[str, str]) -> Iterator[Installation]:
     """Nothing runs in the end."""
-    made = Installation(folder, {"OWNSTACK_DEPLOYER_STATE": str(folder / "locks"), **env})
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    made = Installation(folder, {"OWNSTACK_DEPLOYER_STATE": str(folder / "locks"), "OWNSTACK_SECRET_KEY": key, **env})
     try:
         yield made
     finally:

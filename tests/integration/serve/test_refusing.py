@@ -15,6 +15,7 @@ from tests.real.postgres import away
 from ownstack_bus.kafka import KafkaSettings
 from ownstack_bus.kafka.clients import Clients
 from ownstack_contracts.topics import COMMANDS
+from ownstack_vault import MasterKeys, new_master_key, open_vault
 
 pytestmark = pytest.mark.timeout(300)
 AT_ONCE = {"OWNSTACK_START_PATIENCE": "0"}
@@ -97,6 +98,43 @@ def test_settings_that_are_wrong_are_named_and_not_repeated(nothing: Installatio
         assert ended == [2, "settings-invalid"]
         assert wrong in said
         assert "hunter2" not in process.said
+
+
+@pytest.mark.parametrize(("key", "code"), [("", "secret-key-missing"), ("hunter2", "secret-key-invalid")])
+def test_without_its_secret_key_the_api_says_how_to_make_one(nothing: Installation, key: str, code: str) -> None:
+    process = nothing.start("api", OWNSTACK_SECRET_KEY=key)
+    *ended, said = refused(process)
+    assert ended == [2, code]
+    assert "ownstack secret new" in said
+    assert "hunter2" not in process.said
+
+
+def test_a_secret_key_is_read_from_its_file(nothing: Installation, tmp_path: Path) -> None:
+    told = {"OWNSTACK_SECRET_KEY": "", "OWNSTACK_SECRET_KEY_FILE": str(tmp_path / "key")}
+    *ended, said = refused(nothing.start("api", **told))
+    assert ended == [2, "secret-key-file"]
+    assert str(tmp_path / "key") in said
+    (tmp_path / "key").write_text("A" * 43 + "\n")
+    *ended, _ = refused(nothing.start("api", **told, **AT_ONCE))
+    assert ended == [4, "database-unreachable"]
+
+
+def test_of_two_services_with_another_secret_key_each_the_second_is_refused(house: Installation) -> None:
+    vault = open_vault(house.env["OWNSTACK_DATABASE"], None, MasterKeys.parse(new_master_key()))
+    vault.hooks.put("acme", "shop", 0)
+    vault.close()
+    for service in ("api", "deployer"):
+        *ended, said = refused(house.start(service))
+        assert ended == [4, "secret-key-wrong"]
+        assert "OWNSTACK_SECRET_KEY_OLD" in said
+
+
+def test_a_deployer_without_a_secret_key_or_a_database_says_what_it_can_not_do_and_works(house: Installation) -> None:
+    for missing in ("OWNSTACK_SECRET_KEY", "OWNSTACK_DATABASE"):
+        deployer = house.start("deployer", **{missing: ""})
+        deployer.ready()
+        assert f"without {missing} no app" in deployer.said
+        assert deployer.terminate() == 0
 
 
 def test_an_address_that_is_taken_is_named(house: Installation) -> None:

@@ -57,7 +57,8 @@ class DokkuServer(Machine):
     @contextmanager
     def held(self, step: str) -> Iterator[None]:
         """Meanwhile no command goes beyond this step: pull, update, build, release-image, predeploy, release, start,
-        checks, proxy, rename, postdeploy; run, for what `run` does."""
+        checks, proxy, rename, postdeploy; run, for what `run` does; config, before `config:set` changes anything, and
+        config-done, after that."""
         hold = self.state / "hold" / step
         hold.parent.mkdir(exist_ok=True)
         hold.touch()
@@ -154,6 +155,11 @@ class DokkuServer(Machine):
         found: dict[str, str] = self.apps()[app]["config"]
         return {key: value for key, value in found.items() if key != "GIT_REV"}
 
+    def runs_with(self, app: str) -> dict[str, str]:
+        """The environment that the first container was started with, without GIT_REV."""
+        found: dict[str, str] = self.apps()[app]["containers"][0]["config"]
+        return {key: value for key, value in found.items() if key != "GIT_REV"}
+
     def options(self, app: str, phase: str = "deploy") -> list[str]:
         """Its options of docker."""
         found: list[str] = self.apps()[app]["options"][phase]
@@ -197,6 +203,7 @@ def _container(app: App, image: str | None, process: str, tags: str | None) -> d
         "labels": said | labels(app["options"]["deploy"]),
         "process": process,
         "keys": sorted(app["config"]),
+        "config": dict(app["config"]),
         "predeploy": False,
         "started": time.time(),
         "status": "running",

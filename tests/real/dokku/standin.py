@@ -17,6 +17,13 @@ tests/integration/dokku/test_standin.py replays that. What else was verified, an
   the setting `dropped` has all outcomes.
 - GIT_REV is in the config of an app from its first `git:from-image` on (plugins/git/functions; the transcripts hide its
   value as they hide those of the config).
+- Config: `config:set --encoded --no-restart`, `config:unset --no-restart` of a key that is set, `config:export --format
+  json` of one value, and a `config:set` that restarts were recorded, each with values of a few letters. That a value of
+  any characters and lines is kept exactly, and what is printed of one with several lines, is guessed: Dokku keeps them
+  in a file that godotenv 1.2.0 reads (plugins/config/go.mod, in 2022), which does not bear all of them (quotes beside
+  `#`, say), and takes the whole file for empty if a line of it has 64 KiB (plugins/config/environment.go drops the
+  error). The setting `changes` has values that are not kept; the 64 KiB are not imitated. `config:get` was not
+  recorded; it prints the value and a newline (plugins/config/subcommands.go).
 - `ps:restart` of an app that was not deployed warns, and is 0; `ps:rebuild` does not ask (plugins/ps/ps.go).
 - Guessed, not recorded: what `ps:restart` prints, and a key unset twice, wrong phases, and `ps:rebuild` without code;
   that `apps:lock` holds against `git:from-image`; what a client that is dropped between going live and the end

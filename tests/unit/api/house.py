@@ -22,7 +22,7 @@ from ownstack_readmodel import CursorInvalid, LocalChanges, ReadModel
 from ownstack_readmodel.queries.history import FactRecord
 from ownstack_readmodel.views import CommandView, LogLineView, Page
 from ownstack_vault import Vault
-from ownstack_vault.tables import TOKENS
+from ownstack_vault.tables import KEYS, TOKENS
 
 NOW = 1_800_000_000_000
 IMAGE = "registry.example/shop@sha256:" + "a" * 64
@@ -87,8 +87,8 @@ class FakeReadModel:
         self.changes.facts_stored({team}, ())
         return sequence
 
-    def decided(self, team: str, event: Event, code: str | None = None) -> CommandView:
-        """Hold the outcome of a command: admitted, or rejected with `code`."""
+    def decided(self, team: str, event: Event, code: str | None = None, *, keep: bool = True) -> CommandView:
+        """Hold the outcome of a command: admitted, or rejected with `code`; keep: with its data."""
         kind, data = event.envelope.type, event.envelope.data
         if code is None:
             sequence = self.happened(team, kind, data)
@@ -96,7 +96,8 @@ class FakeReadModel:
                 id=event.envelope.id, type=kind, actor=None, at=NOW, status="admitted", sequence=sequence
             )
         else:
-            sequence = self.happened(team, "CommandRejected", {"command": event.envelope.id, "data": data})
+            said = {"command": event.envelope.id} | ({"data": data} if keep else {})
+            sequence = self.happened(team, "CommandRejected", said)
             view = CommandView(
                 id=event.envelope.id,
                 type=kind,
@@ -140,6 +141,12 @@ class FakeReadModel:
 
     async def app(self, team: str, app: str) -> object:
         return self._one("app", team, app)
+
+    async def config(self, team: str, app: str) -> object:
+        return self._one("config", team, app)
+
+    async def sealed_config(self, team: str, app: str) -> object:
+        return self._one("sealed-config", team, app)
 
     async def stack(self, team: str, stack: str) -> object:
         return self._one("stack", team, stack)
@@ -243,6 +250,7 @@ async def opened(vault: Vault, settings: Settings | None = None) -> AsyncIterato
     """A house with the teams acme and rival, over a vault that is emptied first."""
     with vault._engine.begin() as connection:
         connection.execute(delete(TOKENS))
+        connection.execute(delete(KEYS))
     bus, readmodel = FakeBus(), FakeReadModel()
     parts = Parts(
         bus=cast("Bus", bus),

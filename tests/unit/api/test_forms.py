@@ -17,12 +17,23 @@ from ownstack_contracts.apps import (
     LookRequested,
 )
 from ownstack_contracts.catalog import COMMAND_TYPES
+from ownstack_contracts.config import ConfigSet, ConfigValue
 from ownstack_contracts.message import Command
 from ownstack_contracts.pipelines import PipelineCreated, PipelineRemoved, StageRemoved, StagingAdded
 from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
+from ownstack_contracts.reviews import (
+    AppCloned,
+    ReviewAppClosed,
+    ReviewAppOpened,
+    ReviewAppsDisabled,
+    ReviewAppsEnabled,
+)
 from ownstack_contracts.rollouts import DeployRequested, RollbackRequested, RunRequested, StackRetryRequested
 from ownstack_contracts.stacks import CheckRequested, StackAdded, StackChanged, StackRemoved
 from ownstack_contracts.teams import TeamCreated
+
+SEALED = ConfigValue(sealed="v1." + "A" * 40, fingerprint="0" * 32)
+TEMPLATE = "ghcr.io/acme/shop:pr-{number}-{sha}"
 
 FORMS: list[tuple[str, str, dict[str, Any] | None, Command]] = [
     ("POST", "/commands", {"type": "TeamCreated"}, TeamCreated()),
@@ -56,6 +67,13 @@ FORMS: list[tuple[str, str, dict[str, Any] | None, Command]] = [
         {"release_task": "first-stack", "waiting_deadline": 60},
         AppSettingsChanged(app="shop", release_task="first-stack", waiting_deadline=60),
     ),
+    (
+        "PATCH",
+        "/apps/shop/settings",
+        {"retag": True, "retag_to": "registry.example/shop"},
+        AppSettingsChanged(app="shop", retag=True, retag_to="registry.example/shop"),
+    ),
+    ("PATCH", "/apps/shop/settings", {"retag_to": ""}, AppSettingsChanged(app="shop", retag_to="")),
     ("PUT", "/apps/shop/stacks/eu-1", None, AppStackAdded(app="shop", stack="eu-1")),
     ("DELETE", "/apps/shop/stacks/eu-1", None, AppStackRemoved(app="shop", stack="eu-1")),
     ("POST", "/apps/shop/deployments", {"image": IMAGE}, DeployRequested(app="shop", image=IMAGE)),
@@ -103,6 +121,30 @@ FORMS: list[tuple[str, str, dict[str, Any] | None, Command]] = [
         StagingAdded(production="shop", staging="shop-staging", before="shop-qa"),
     ),
     ("DELETE", "/pipelines/shop/stages/shop-qa", None, StageRemoved(production="shop", stage="shop-qa")),
+    (
+        "PUT",
+        "/pipelines/shop/review-apps",
+        {"stack": "eu-1", "image": TEMPLATE},
+        ReviewAppsEnabled(production="shop", stack="eu-1", image=TEMPLATE),
+    ),
+    (
+        "PUT",
+        "/pipelines/shop/review-apps",
+        {"stack": "eu-1", "image": TEMPLATE, "expires": 3600, "forks": True, "secrets": True},
+        ReviewAppsEnabled(production="shop", stack="eu-1", image=TEMPLATE, expires=3600, forks=True, secrets=True),
+    ),
+    ("DELETE", "/pipelines/shop/review-apps", None, ReviewAppsDisabled(production="shop")),
+    *(
+        ("POST", "/commands", {"type": sealed.type_name(), "data": sealed.model_dump(exclude_none=True)}, sealed)
+        for sealed in (
+            ConfigSet(app="shop", app_id="shop.1", values={"A": SEALED}),
+            AppCloned(source="shop", app="new", app_id="new.c1", stack="eu-1", values={"A": SEALED}),
+            ReviewAppOpened(
+                production="shop", number=4, sha="a" * 40, at=1, app_id="shop-pr-4.c1", values={"A": SEALED}
+            ),
+            ReviewAppClosed(production="shop", number=4, at=2),
+        )
+    ),
     ("POST", "/promotions/p-1/cancel", None, PromotionCancelRequested(promotion="p-1")),
 ]
 
@@ -138,6 +180,13 @@ UNREADABLE: list[tuple[str, str, Any]] = [
     ("POST", "/imports", {"name": "shop"}),
     ("PATCH", "/stacks/eu-1", {"driver": "noop"}),
     ("PATCH", "/stacks/EU", {}),
+    ("PATCH", "/apps/shop/settings", {"retag_to": "a b"}),
+    ("POST", "/apps/shop/clones", {"name": "new"}),
+    ("POST", "/apps/shop/clones", {"name": "new", "stack": "eu-1", "values": {"A": "1"}}),
+    ("PUT", "/pipelines/shop/review-apps", {"stack": "eu-1", "image": "ghcr.io/acme/shop:latest"}),
+    ("PUT", "/pipelines/shop/review-apps", {"stack": "eu-1", "image": "ghcr.io/acme/shop-{number}"}),
+    ("PUT", "/pipelines/shop/review-apps", {"stack": "eu-1", "image": TEMPLATE, "expires": 59}),
+    ("PUT", "/pipelines/shop/review-apps", {"stack": "eu-1", "image": TEMPLATE, "expires": "5d"}),
 ]
 
 

@@ -8,7 +8,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from tests.unit.cli.fake import Fake, page, problem
+from tests.unit.cli.fake import Fake, ok, page, problem
 
 from ownstack import completion
 from ownstack.profiles import Profile, profiles_path, save
@@ -68,6 +68,21 @@ def test_deployments_and_commands_whose_lines_can_be_read(fake: Fake) -> None:
     fake.on("GET", "/apps/shop/deployments", page({"id": "c1.eu-1"}, {"id": "d2.eu-1"}))
     fake.on("GET", "/apps/shop/runs", page({"job": "c3#run"}))
     assert shown_by_tab("ownstack", "logs", "shop", "--deployment", "c") == ["c1.eu-1", "c3#run"]
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (("config:unset", "shop", "DA"), ["DATABASE_URL"]),
+        (("config:get", "shop", ""), ["DATABASE_URL", "GREETING"]),
+        (("config:set", "shop", "G"), ["GREETING="]),
+        (("config:set", "shop", "GREETING=G"), []),
+    ],
+)
+def test_variables_of_the_app_that_stands_before(fake: Fake, words: tuple[str, ...], names: list[str]) -> None:
+    variables = [{"name": name} for name in ("GREETING", "DATABASE_URL", "GREETING")]
+    fake.on("GET", "/apps/shop/config", ok({"variables": variables}))
+    assert shown_by_tab("ownstack", *words) == names
 
 
 @pytest.mark.parametrize("app", [None, "", "../tokens"])

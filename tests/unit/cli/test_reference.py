@@ -23,7 +23,8 @@ def test_every_command_of_the_design_is_there() -> None:
         app pipeline create, app pipeline add-staging, app pipeline remove-stage, app pipeline remove,
         app pipeline promote, app pipeline info, promotion list, promotion info, promotion cancel, release list, logs,
         history, dead-letter list, dead-letter show, dead-letter resend, stack check, stack set, app import, app look,
-        release info, rollback, run, deployer key"""
+        release info, rollback, run, deployer key, config, config:set, config:unset, config:get, config:push,
+        config:diff, app clone, app pipeline review-apps"""
     text = rendered()
     missing = [name for name in (n.strip() for n in wanted.split(",")) if f"\n## ownstack {name}\n" not in text]
     assert missing == []

@@ -33,7 +33,8 @@ def test_help_lists_every_setting_of_the_service(
     wanted = {variable for kind in serving.settings_of(service) for variable, _ in serving.described(kind)}
     assert wanted <= shown
     assert f"OWNSTACK_{service.upper()}_" in "".join(wanted)
-    assert ("OWNSTACK_DATABASE" in wanted) == (service in {"api", "projections"})
+    assert ("OWNSTACK_DATABASE" in wanted) == (service in {"api", "deployer", "projections"})
+    assert ("OWNSTACK_SECRET_KEY_OLD_FILE" in wanted) == (service in {"api", "deployer"})
 
 
 @pytest.mark.parametrize("service", serving.SERVICES)

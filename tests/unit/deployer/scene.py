@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from ownstack_bus.port import BusError, Outgoing, Record
 from ownstack_contracts.envelope import decode, encode
+from ownstack_contracts.images import ImageResolveRequested, ImageRetagRequested
 from ownstack_contracts.jobs import (
     JobClaimed,
     JobClosed,
@@ -26,6 +27,7 @@ from ownstack_contracts.jobs import (
 from ownstack_contracts.message import Message
 from ownstack_contracts.topics import DEAD_LETTERS, DEPLOYS, LOGS, REPORTS
 from ownstack_deployer.drivers.port import Checked, Driver, Job, Log, Phase, PhaseFailed
+from ownstack_deployer.images import ImageJobs
 from ownstack_deployer.leases import Heartbeats
 from ownstack_deployer.publisher import Publisher
 from ownstack_deployer.reporter import Reporter
@@ -258,6 +260,36 @@ class FakePlace:
         return self._driver.exit_code
 
 
+class FakeRegistries:
+    """Have what the test says: `outcomes`, one after another, the last of them for ever; None: no such image. They wait
+    at `gate`, if there is one."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[str | Exception | None] = [None]
+        self.gate: asyncio.Event | None = None
+        self.asked: list[tuple[str | None, ...]] = []
+        self.cancelled = 0
+
+    async def resolve(self, reference: str) -> str | None:
+        return await self._outcome("resolve", reference)
+
+    async def retag(self, image: str, tag: str, repository: str | None = None) -> str:
+        return await self._outcome("retag", image, tag, repository) or ""
+
+    async def _outcome(self, *asked: str | None) -> str | None:
+        self.asked.append(asked)
+        try:
+            if self.gate is not None:
+                await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
 class Scene:
     """One key of one deployer."""
 
@@ -266,6 +298,7 @@ class Scene:
         self.inbox = FakeInbox(self.clock)
         self.bus = FakeBus()
         self.driver: Any = driver
+        self.registries = FakeRegistries()
         self.reports = Publisher(self.bus, "reports", sleep=self._sleep)
         self.logs = Publisher(self.bus, "logs", sleep=self._sleep)
         self.reporter = Reporter(self.reports, self.logs, "d1")
@@ -277,6 +310,7 @@ class Scene:
             bury=self.reporter.bury,
             settings=Settings(name="d1", state=Path("/nowhere")),
             clock=self.clock,
+            images=ImageJobs(self.registries, self.clock),
             date=self.clock,
         )
         self.actor: asyncio.Task[None] | None = None
@@ -403,6 +437,33 @@ def checking(driver: Any = "noop", number: int = 1) -> StackCheckRequested:
     return StackCheckRequested(
         job=f"check.eu-1.{number}", stack="eu-1", driver=driver, address="", settings={}, waiting_until=10_000_000
     )
+
+
+def resolving(number: int = 1, missing_for: float = 0.0, **changes: Any) -> ImageResolveRequested:
+    """A request to find an image, which is looked for until so many seconds after the scene's beginning."""
+    return ImageResolveRequested(
+        **{
+            **_image_job(number),
+            "reference": "registry.example/shop:1.0",
+            "missing_until": int((1_000 + missing_for) * 1_000),
+            **changes,
+        }
+    )
+
+
+def retagging(number: int = 1, **changes: Any) -> ImageRetagRequested:
+    """A request to give IMAGE a tag."""
+    return ImageRetagRequested(**{**_image_job(number), "release": 7, "image": IMAGE, "tag": "shop-v7", **changes})
+
+
+def _image_job(number: int) -> dict[str, Any]:
+    return {
+        "job": f"r{number}#image",
+        "app": "shop",
+        "app_id": "shop.1",
+        "rollout": f"r{number}",
+        "waiting_until": 10_000_000,
+    }
 
 
 def removal(generation: int = 2) -> StackAppRemovalRequested:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from tests.bench.histories import Chronicle
 
+from ownstack_contracts.history import Origin, Position
+from ownstack_contracts.images import ImageJob
 from ownstack_contracts.jobs import (
     Live,
     StackJob,
@@ -15,6 +17,7 @@ from ownstack_contracts.jobs import (
     StackRunRequested,
 )
 from ownstack_contracts.message import Message
+from ownstack_contracts.topics import REPORTS
 
 
 class Remembering(Chronicle):
@@ -25,6 +28,10 @@ class Remembering(Chronicle):
         self._live.pop((app, stack), None)
         if live is not None:
             self._live[app, stack] = live
+
+    def tell(self, fact: Message) -> None:
+        """A fact happens for which the promoter has no reason."""
+        self.happen([fact], Origin(Position(REPORTS.name, 0, 999_999), self.now))
 
     def left(self, app: str, stack: str) -> Live:
         """What the stack holds of the app."""
@@ -40,9 +47,11 @@ class Remembering(Chronicle):
 
 
 def looked(chronicle: Chronicle, facts: Iterable[Message]) -> list[Message]:
-    """The looks among these facts are done. Returns all facts, also those that follow."""
+    """The looks among these facts are done, and what follows of them at registries. Returns all facts."""
     happened = list(facts)
-    for fact in list(happened):
+    for fact in happened:  # it grows
         if isinstance(fact, StackLookRequested):
             happened += chronicle.work(fact)
+        elif isinstance(fact, ImageJob):
+            happened += chronicle.ask_registry(fact)
     return happened

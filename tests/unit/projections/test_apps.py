@@ -117,6 +117,7 @@ async def test_a_look_that_was_asked_for_before_a_deployment_does_not_override_i
 
 async def test_settings_change_one_by_one(house: House, chronicle: Chronicle) -> None:
     chronicle.say(AppSettingsChanged(app="shop", postdeploy="each-stack", waiting_deadline=5))
+    chronicle.say(AppSettingsChanged(app="shop", retag=False, retag_to="registry.example/released"))
     await house.take(chronicle.records)
     settings = (await app_of(house)).settings
     assert settings.model_dump() == {
@@ -124,7 +125,13 @@ async def test_settings_change_one_by_one(house: House, chronicle: Chronicle) ->
         "postdeploy": "each-stack",
         "waiting_deadline": 5,
         "running_deadline": 1_800,
+        "retag": False,
+        "retag_to": "registry.example/released",
     }
+    chronicle.say(AppSettingsChanged(app="shop", retag=True, retag_to=""))
+    await house.take(chronicle.records)
+    settings = (await app_of(house)).settings
+    assert (settings.retag, settings.retag_to, settings.waiting_deadline) == (True, None, 5)
 
 
 async def test_a_destroyed_app_is_gone_with_its_stacks_and_a_new_one_begins_anew(

@@ -155,6 +155,7 @@ def test_what_leaves_no_rows_of_its_own_is_meant_to() -> None:
         "DeployRequested",
         "LookRequested",
         "PromotionRequested",
+        "ReviewAppOpened",
         "RollbackRequested",
         "RunRequested",
         "StackCheckRequested",

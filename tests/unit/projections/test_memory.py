@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from tests.bench.histories import Chronicle, image, promoted
-from tests.unit.projections.house import House, dump
+from tests.unit.projections.asking import config_set
+from tests.unit.projections.house import House, dump, empty
 
 from ownstack_contracts.rollouts import DeployRequested
-from ownstack_projections import store
+from ownstack_projections import store, tables
 
 
 async def test_rollouts_that_have_ended_leave_the_memory(house: House, chronicle: Chronicle) -> None:
@@ -37,3 +38,20 @@ async def test_the_rest_is_kept_up_to_a_limit_and_found_again(
     await small.take(chronicle.records, batch=5)
     assert dump(house.readmodel) == unlimited
     assert len(small.sink.rows.app_stacks) <= 2
+
+
+async def test_of_scopes_of_variables_few_are_kept_since_they_are_large(
+    house: House, chronicle: Chronicle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        for stack in (None, "eu-1", "eu-2", "eu-3"):
+            chronicle.say(config_set(chronicle, "shop", URL=f"{number}").model_copy(update={"stack": stack}))
+    await house.take(chronicle.records, batch=5)
+    unlimited = dump(house.readmodel)
+    assert len(house.sink.rows.configs) == 4
+    monkeypatch.setattr(tables, "CONFIGS_KEPT", 1)
+    small = House(house.readmodel)
+    empty(house.readmodel)
+    await small.take(chronicle.records, batch=5)
+    assert len(small.sink.rows.configs) <= 1
+    assert dump(house.readmodel) == unlimited

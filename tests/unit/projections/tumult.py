@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from tests.bench.histories import Chronicle, image, live_of
+from tests.unit.projections.asking import sealed
 
 from ownstack_contracts.apps import (
     AppCreated,
@@ -15,6 +16,15 @@ from ownstack_contracts.apps import (
     AppStackAdded,
     AppStackRemoved,
     LookRequested,
+)
+from ownstack_contracts.config import ConfigSet, ConfigValues
+from ownstack_contracts.images import (
+    ImageAwaited,
+    ImageNotResolved,
+    ImageResolved,
+    ImageResolveRequested,
+    ImageRetagged,
+    ImageRetagSkipped,
 )
 from ownstack_contracts.jobs import (
     JobClaimed,
@@ -41,18 +51,28 @@ from ownstack_contracts.jobs import (
 from ownstack_contracts.message import Message
 from ownstack_contracts.pipelines import PipelineCreated, PipelineRemoved, StageRemoved, StagingAdded
 from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
+from ownstack_contracts.reviews import (
+    AppCloned,
+    ReviewAppClosed,
+    ReviewAppOpened,
+    ReviewAppsDisabled,
+    ReviewAppsEnabled,
+    clone_id,
+    review_app,
+)
 from ownstack_contracts.rollouts import DeployRequested, RollbackRequested, RunRequested, StackRetryRequested
 from ownstack_contracts.stacks import CheckRequested, StackAdded, StackChanged, StackRemoved
 
-APPS = ("shop", "shop-staging", "docs")
+APPS = ("shop", "shop-staging", "docs", "shop", "shop-staging", review_app("shop", 1))
+"""Some of them are those that happen most often."""
 STACKS = ("eu-1", "eu-2", "staging-1", "us-1")
 
 
-def tumult(chronicle: Chronicle, seed: int, length: int = 150) -> Chronicle:
+def tumult(chronicle: Chronicle, seed: int, length: int = 200) -> Chronicle:
     """Let so much happen, one after another; the seed says what."""
     random = Random(seed)
-    kinds = [*_COMMANDS, _wait, _check, _work, _finish]
-    weights = [*_WEIGHTS, 1, 1, 25, 25]
+    kinds = [*_COMMANDS, _clone, _open_review, _wait, _check, _answer, _work, _finish]
+    weights = [*_WEIGHTS, 2, 3, 1, 1, 10, 25, 25]
     for _ in range(length):
         (what,) = random.choices(kinds, weights)
         happened = what(chronicle, random.randrange(12), random.randrange(12))
@@ -98,6 +118,8 @@ _COMMANDS: Sequence[Callable[[Chronicle, int, int], Message]] = (
         app=_app(who),
         release_task=("each-stack", "first-stack")[how % 2],  # type: ignore[arg-type]  # one of the two
         postdeploy=("once-per-promotion", "once-per-app", "each-stack")[how % 3],  # type: ignore[arg-type]  # one of them
+        retag=(None, True, False, None)[how % 4],
+        retag_to=(None, "registry.example/released", "")[who % 3],
     ),
     lambda _, who, how: StackRemoved(stack=_stack(who), forget=how % 2 == 0),
     lambda _, who, how: StackAdded(
@@ -119,10 +141,86 @@ _COMMANDS: Sequence[Callable[[Chronicle, int, int], Message]] = (
         stack=_stack(who), address=f"/{how}" if how % 2 else None, settings={"port": str(how) if how % 3 else ""}
     ),
     lambda _, who, __: CheckRequested(stack=_stack(who)),
+    lambda _, who, how: DeployRequested(app=_app(who), image=f"registry.example/shop:tag-{how % 4}"),
+    lambda chronicle, who, how: _config(chronicle, _app(who), how),
+    lambda _, who, how: ReviewAppsEnabled(
+        production=_app(who),
+        stack=_stack(how),
+        image="registry.example/shop:pr-{number}-{short_sha}",
+        expires=(None, 60, 3_600)[how % 3],
+        forks=how % 2 == 0,
+    ),
+    lambda _, who, __: ReviewAppsDisabled(production=_app(who)),
+    lambda chronicle, who, _: ReviewAppClosed(production="shop", number=who % 2 + 1, at=chronicle.now),
 )
 
 
-_WEIGHTS = (6, 6, 6, 3, 3, 6, 2, 2, 1, 2, 1, 2, 1, 2, 1, 1, 2, 1, 3, 3, 2, 2, 1, 1)
+def _config(chronicle: Chronicle, app: str, how: int) -> ConfigSet:
+    """Of three variables some are set, and some are not any more; in any scope."""
+    known = chronicle.team.apps.get(app)
+    names = ("A", "B", "C")
+    return ConfigSet(
+        app=app,
+        app_id=known.id if known is not None and how != 11 else f"{app}.0",
+        stack=_stack(how) if how % 3 == 0 else None,
+        review=how % 4 == 1 and how % 3 > 0,
+        values=_values(how),
+        unset=tuple(name for name in names[how % 3 :] if name not in _values(how)) if how % 2 else (),
+        prune=how == 6,
+        deploy=how % 5 > 1,
+    )
+
+
+def _values(how: int) -> ConfigValues:
+    return {name: sealed(f"{name}{how % 2}", secret=how % 3 > 0) for name in ("A", "B", "C")[how % 4 :]}
+
+
+def _clone(chronicle: Chronicle, who: int, how: int) -> None:
+    """With the id that its command makes."""
+    name, command = ("copy", *APPS)[how % 4], f"clone-{chronicle.now}"
+    app_id = clone_id(name, command)
+    message = AppCloned(
+        source=_app(who), app=name, app_id=app_id, stack=_stack(how), values=_values(how), deploy=how % 2 == 0
+    )
+    chronicle.say(message, id=command)
+
+
+def _open_review(chronicle: Chronicle, who: int, how: int) -> None:
+    """A pull request is as it is now, or as it was a while ago."""
+    number, command, at = who % 2 + 1, f"pr-{chronicle.now}", chronicle.now - (5_000 if how == 3 else 0)
+    message = ReviewAppOpened(
+        production=("shop", "docs")[how == 7],
+        number=number,
+        sha=f"{how:x}" * 40,
+        at=at,
+        app_id=clone_id(review_app("shop", number), command),
+        fork=how % 5 == 0,
+        values=_values(how),
+    )
+    chronicle.say(message, id=command)
+
+
+def _answer(chronicle: Chronicle, who: int, how: int) -> None:
+    """A registry answers, or a deployer for it; sometimes what nobody has asked."""
+    jobs = list(chronicle.team.image_jobs.values())
+    if not jobs:
+        return
+    job = jobs[who % len(jobs)]
+    about, failed = {"job": job.job, "app": job.app}, {"code": "registry", "message": "It said no."}
+    waits = ImageAwaited(**about, message=f"Not there yet ({how}).", until=chronicle.now + 1_000)
+    asked = isinstance(job, ImageResolveRequested) == (how != 11)
+    if how > 4:
+        chronicle.ask_registry(job)
+    elif asked:
+        chronicle.say(
+            (waits, waits, ImageNotResolved(**about, **failed), ImageResolved(**about, image=image(how)))[how % 4]
+        )
+    else:
+        tagged = ImageRetagged(**about, image=image(how))
+        chronicle.say((ImageRetagSkipped(**about, **failed), tagged)[how % 2])
+
+
+_WEIGHTS = (6, 6, 6, 3, 3, 6, 2, 2, 1, 2, 1, 2, 1, 2, 1, 1, 2, 1, 3, 3, 2, 2, 1, 1, 4, 8, 2, 1, 1)
 """How often each command is given: those that begin something more than those that end it."""
 
 

@@ -308,6 +308,7 @@ def _all_ends(cut: Played) -> None:
     assert (cut.team.lookings, cut.team.imports, cut.team.checks) == ({}, {}, {})
     assert (cut.team.resolvings, cut.team.image_jobs, cut.team.reviews) == ({}, {}, {})
     gone = {*_app_ids(facts)} - {app.id for app in cut.team.apps.values()}
+    gone |= {f.app_id for f in of(ReviewAppOpened, facts)} - {*_app_ids(facts)}
     assert gone == {f.app_id for f in of(ConfigErased, facts)}
     assert all(app.active is None and not app.queue for app in cut.team.apps.values())
 

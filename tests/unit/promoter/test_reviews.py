@@ -94,6 +94,7 @@ def test_a_pull_request_gets_an_app_with_its_image_and_its_variables() -> None:
         "ImageResolveRequested",
     ]
     made, request = one(AppCloned, facts), one(ImageResolveRequested, facts)
+    assert one(ReviewAppOpened, facts).values == {}, "they stand in the history once"
     assert (made.source, made.app, made.stack, set(made.values)) == ("shop", "shop-pr-7", "review-1", {"A"})
     assert request.reference == f"ghcr.io/acme/shop:pr-7-{SHA}"
     assert request.missing_until == story.now + 30 * 60_000, "it is being built"
@@ -106,7 +107,14 @@ def test_a_push_deploys_anew_and_leaves_the_variables_as_they_are() -> None:
     story = with_reviews()
     story.finish(found(story, pull_request(story, id="g1", values={"A": sealed("1")})))
     facts = pull_request(story, id="g2", at=2, sha=OTHER_SHA, values={"A": sealed("2")})
-    assert names(facts) == ["ReviewAppOpened", "ReviewAppUpdated", "DeployBegun", "ImageResolveRequested"]
+    assert names(facts) == [
+        "ReviewAppOpened",
+        "ConfigErased",
+        "ReviewAppUpdated",
+        "DeployBegun",
+        "ImageResolveRequested",
+    ]
+    assert one(ConfigErased, facts).app_id == clone_id("shop-pr-7", "g2"), "values were sealed for it, in vain"
     assert one(ReviewAppUpdated, facts).app_id == clone_id("shop-pr-7", "g1")
     assert set(story.team.apps["shop-pr-7"].config.shared.values()) == {sealed("1")}
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ownstack_readmodel import ReadModel, open_readmodel
 from ownstack_readmodel.migrations.recreate import recreate, shape
-from ownstack_readmodel.migrations.versions import v0002_real_stacks
+from ownstack_readmodel.migrations.versions import v0003_config
 from ownstack_readmodel.shadows import Shadows
 from ownstack_readmodel.tables import LOG_POSITIONS, METADATA, POSITIONS, REBUILT, TEAMS
 from ownstack_vault import open_vault
@@ -27,7 +27,7 @@ def test_the_migrations_make_the_tables_that_the_queries_read(readmodel: ReadMod
 
 
 def test_tables_that_change_shape_come_with_a_migration() -> None:
-    assert shape() == v0002_real_stacks.SHAPE, "add a migration that recreates the tables, with the new SHAPE"
+    assert shape() == v0003_config.SHAPE, "add a migration that recreates the tables, with the new SHAPE"
 
 
 def test_a_database_of_an_older_release_gets_the_present_tables_and_keeps_its_logs(url: str) -> None:

@@ -40,6 +40,8 @@ LISTS: dict[str, Callable[[ReadModel], Awaitable[object]]] = {
 }
 ONES: dict[str, Callable[[ReadModel], Awaitable[object]]] = {
     "app": lambda m: m.app("acme", "shop"),
+    "config": lambda m: m.config("acme", "shop"),
+    "sealed config": lambda m: m.sealed_config("acme", "shop"),
     "stack": lambda m: m.stack("acme", "eu-1"),
     "pipeline": lambda m: m.pipeline("acme", "shop"),
     "rollout": lambda m: m.rollout("acme", "p"),
@@ -58,15 +60,18 @@ def filled(readmodel: ReadModel) -> ReadModel:
     """One app with a deployment, a pipeline and a promotion, so that every statement of a query is reached."""
     with readmodel.writing() as connection:
         for statement in (
-            "INSERT INTO rm_apps VALUES ('acme','shop','shop.1',1,'each-stack','each-stack',1,1,'shop',NULL,'[]')",
-            "INSERT INTO rm_pipelines VALUES ('acme','shop',1,'[\"shop\"]')",
+            "INSERT INTO rm_apps VALUES ('acme','shop','shop.1',1,'each-stack','each-stack',1,1,'shop',NULL,'[]',"
+            "true,NULL,NULL,NULL,'{}')",
+            "INSERT INTO rm_configs VALUES ('acme','shop.1','',false,'{}')",
+            "INSERT INTO rm_pipelines VALUES ('acme','shop',1,'[\"shop\"]',NULL)",
             "INSERT INTO rm_stacks VALUES ('acme','eu-1','noop','','{}',1,NULL)",
             "INSERT INTO rm_app_stacks VALUES ('acme','shop','eu-1','shop.1',1,'live','i@sha256:a','sha256:a',NULL,"
             "'none',1,'p.eu-1',NULL,1,1,NULL,NULL,'p.eu-1','{}',NULL,'sha256:b',NULL)",
             "INSERT INTO rm_rollouts VALUES ('acme','p',1,'promotion','shop','shop.1','running',1,'i@sha256:a',"
-            "'sha256:a','none','ann',false,1,1,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[\"eu-1\"]',NULL,NULL,'[]')",
+            "'sha256:a','none','ann',false,1,1,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'[\"eu-1\"]',NULL,NULL,'[]',"
+            "NULL,NULL,NULL,false,NULL)",
             "INSERT INTO rm_releases VALUES ('acme','shop.1',1,'shop','i@sha256:a','sha256:a','none','promotion','p',"
-            "NULL,NULL,1)",
+            "NULL,NULL,1,'{}')",
             "INSERT INTO rm_runs VALUES ('acme','r','r#run','shop','shop.1','eu-1','[]','asked',1,NULL,1,NULL,NULL,"
             "NULL,NULL,NULL,NULL)",
             "INSERT INTO rm_deployments VALUES ('acme','p','eu-1','shop','shop.1',1,0,1,1,'asked',NULL,NULL)",

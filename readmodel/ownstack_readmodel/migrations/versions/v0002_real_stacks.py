@@ -9,10 +9,6 @@ from ownstack_readmodel.migrations.recreate import recreate
 revision = "v0002"
 down_revision = "v0001"
 
-SHAPE = "364ba0ca78a4122e"
-"""Of the tables that the history fills (`ownstack_readmodel.migrations.recreate.shape`): another one needs another
-migration, which a test watches."""
-
 
 def upgrade() -> None:
     """Put empty tables of the present shape in their place."""

@@ -34,6 +34,12 @@ def name_of(route: APIRoute) -> str:
     return route.name
 
 
+NEW_APP = "ownstack app list; one that is being created is known as soon as that is admitted."
+"""What to do if an app is unknown that must be known before a command is made."""
+
+NOT_STORED = {"Cache-Control": "no-store"}
+"""The headers of an answer that has a secret in it."""
+
 _LOCATION = {"Location": {"description": "Where the command is found.", "schema": {"type": "string"}}}
 
 COMMAND: dict[str, Any] = {

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
 from ownstack_api.auth import Caller
 from ownstack_api.forms import NewToken
@@ -14,7 +15,7 @@ from ownstack_api.openapi import problems
 from ownstack_api.paging import Wanted, found
 from ownstack_api.parts import House
 from ownstack_api.problems import Problem
-from ownstack_api.routes.common import router
+from ownstack_api.routes.common import NOT_STORED, router
 from ownstack_readmodel.paging import cursor_of, name_in
 from ownstack_readmodel.views import Page
 from ownstack_vault import Token, TokenNameTaken
@@ -68,13 +69,14 @@ async def tokens(house: House, who: Caller, part: Wanted) -> Page[TokenView]:
 
 
 @routes.post("/tokens", status_code=201, responses=problems(409))
-async def add_token(house: House, who: Caller, form: NewToken) -> NewTokenView:
+async def add_token(response: Response, house: House, who: Caller, form: NewToken) -> NewTokenView:
     """Make a token for the team. Its secret is shown this once."""
     try:
         issued = await run_in_threadpool(house.vault.add, who.team, form.name, house.clock())
     except TokenNameTaken:
         detail = f"A valid token of this team is named {form.name} already."
         raise Problem(409, "token-name-taken", detail, hint="Revoke it first, or choose another name.") from None
+    response.headers.update(NOT_STORED)
     return NewTokenView(token=_view(issued.token), secret=issued.secret)
 
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
 from ownstack_deployer.drivers.port import Log
 from ownstack_deployer.joblog import MOST_LINE
+from ownstack_deployer.masking import NO_MASK, Mask
+from ownstack_deployer.printing import printable
 
 LAST_LINES = 8
 MOST_CAPTURED = 65_536
-
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u2028\u2029]")
-"""Also what ends a line or begins a control sequence in the eyes of some readers, though it is no \\n and no ESC."""
-
-
-def printable(text: str) -> str:
-    """The text without what it could do to a terminal, or to a reader of lines; ESC stays: it colours."""
-    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 class Takes(Protocol):
@@ -33,10 +26,12 @@ class Takes(Protocol):
 
 
 class Cutter:
-    """Cuts bytes into lines."""
+    """Cuts bytes into lines. What it cuts off a line that is too long is not in the midst of what `mask` hides."""
 
-    def __init__(self) -> None:
+    def __init__(self, mask: Mask = NO_MASK) -> None:
         self._part = bytearray()
+        self._mask = mask
+        self._most = 4 * (MOST_LINE + mask.longest)  # bytes: a character has at most 4
 
     def cut(self, data: bytes) -> list[str]:
         """The lines that end in these bytes.
@@ -56,13 +51,13 @@ class Cutter:
         return [self._line()] if self._part else []
 
     def _append(self, part: bytes) -> None:
-        self._part += part[: max(0, MOST_LINE * 4 - len(self._part))]  # a character has at most 4 bytes
+        self._part += part[: max(0, self._most - len(self._part))]
 
     def _line(self) -> str:
-        text = self._part.decode("utf-8", "replace")
+        text, whole = self._part.decode("utf-8", "replace"), len(self._part) < self._most
         self._part.clear()
-        text = text.rstrip("\r").rpartition("\r")[2]  # what a terminal would show of a progress bar
-        return printable(text)[:MOST_LINE]
+        text = printable(text.rstrip("\r").rpartition("\r")[2])  # what a terminal would show of a progress bar
+        return text if whole and len(text) <= MOST_LINE else self._mask.cut(text, MOST_LINE, whole=whole)
 
 
 class LastLines:
@@ -83,9 +78,10 @@ class LastLines:
 class Lines:
     """Cuts bytes into lines for a log, and remembers the last ones."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, mask: Mask = NO_MASK) -> None:
+        """mask: what the log hides."""
         self._log = log
-        self._cutter = Cutter()
+        self._cutter = Cutter(mask)
         self.last = LastLines()
 
     async def take(self, data: bytes) -> None:

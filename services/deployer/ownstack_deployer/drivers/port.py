@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from ownstack_contracts.jobs import Live, PostdeployRequested, StackCheckRequested, StackDeployRequested, StackJob
+from ownstack_deployer.masking import NO_MASK, Mask
 
 Phase = Literal["look", "release-task", "restart", "post-deploy", "remove", "run"]
 
+MOST_MESSAGE = 2_000
+"""Characters of the message of a failure."""
+
 
 class PhaseFailed(Exception):
-    """A phase did not come about. `code` is stable; `message` says what was wrong and what to do.
+    """A phase did not come about. `code` is stable; `message` says what was wrong and what to do, `whole` uncut.
 
     began: False if it is sure that the release task had not begun. in_doubt: what serves may be another version now,
     though this phase should have left it as it was.
@@ -23,7 +27,8 @@ class PhaseFailed(Exception):
     def __init__(self, code: str, message: str, *, began: bool = True, in_doubt: bool = False) -> None:
         super().__init__(message)
         self.code = code
-        self.message = message[:2_000]
+        self.whole = message
+        self.message = message[:MOST_MESSAGE]
         self.began = began
         self.in_doubt = in_doubt
 
@@ -33,7 +38,8 @@ class Job:
     """What a run was granted: all that a driver needs.
 
     run: the id of the run. until: when the phase under way is stopped at the latest, in seconds of `clock.now`.
-    uncertain: an earlier run may have left something under way on the stack.
+    uncertain: an earlier run may have left something under way on the stack. config: the variables that the app is to
+    have there, decrypted; they are nobody else's business. mask: hides them in what is told.
     """
 
     team: str
@@ -41,6 +47,17 @@ class Job:
     run: str
     until: float
     uncertain: bool = False
+    config: Mapping[str, str] = field(default_factory=dict, repr=False)
+    mask: Mask = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mask", Mask(self.config) if self.config else NO_MASK)
+
+    @property
+    def config_unset(self) -> Sequence[str]:
+        """The variables that the app is not to have on the stack any more."""
+        gone = self.request.config_unset if isinstance(self.request, StackDeployRequested) else ()
+        return [name for name in gone if name not in self.config]
 
     @property
     def place(self) -> str:

@@ -223,6 +223,7 @@ class Deployment:
             "labels": {ALTERNATE_TAGS: tags} | labels(app["options"]["deploy"]),
             "process": process,
             "keys": sorted(app["config"]),
+            "config": dict(app["config"]),
             "predeploy": self._script("predeploy") is not None,
             "started": time.time(),
             "status": "running",
@@ -249,8 +250,8 @@ class Deployment:
 
     def _logged(self, task: str, event: str) -> dict[str, Any]:
         with self.host.app(self.app) as app:
-            found = labels(app["options"]["deploy"])
-        said = {"app": self.app, "image": self.image, "task": task, "event": event, "labels": found}
+            found, config = labels(app["options"]["deploy"]), dict(app["config"])
+        said = {"app": self.app, "image": self.image, "task": task, "event": event, "labels": found, "config": config}
         said["deployment"] = found.get(DEPLOYMENT)
         self.host.log("tasks.log", **said)
         return said

@@ -20,8 +20,11 @@ def config_set(session: Session, words: list[str]) -> None:
     if not rest[1:]:
         raise session.fail("At least one env pair must be given")
     pairs = dict(_pair(session, word, "--encoded" in chosen) for word in rest[1:])
+    changes = session.host.settings["changes"]
+    session.talk.step("config", 0)
     with session.host.app(name) as app:
-        app["config"] |= pairs
+        app["config"] |= {key: value[:-1] if key in changes else value for key, value in pairs.items()}
+    session.talk.step("config-done", 0)
     width = max(map(len, pairs)) + 1
     session.talk.out("-----> Setting config vars\n")
     for key in sorted(pairs):
@@ -45,8 +48,10 @@ def config_unset(session: Session, words: list[str]) -> None:
 def config_export(session: Session, words: list[str]) -> None:
     """`config:export [--format json] APP`"""
     chosen, rest = options(words, "--format")
-    with session.host.app(session.known("".join(rest[:1]))) as app:
+    name = session.known("".join(rest[:1]))
+    with session.host.app(name) as app:
         config = app["config"]
+    session.host.log("steps.log", app=name, step="config-read", image=None)
     if chosen.get("--format") == "json":
         # as Go writes it: sorted, no spaces, and <, > and & as \u003c and so on
         text = json.dumps(config, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -22,6 +22,7 @@ SETTINGS: dict[str, Any] = {
     "step": 0.01,  # all others
     "dropped": "measured",  # what becomes of the repository then: measured (by how far it came), left, back, any
     "xargs": True,  # docker-options:… goes through `xargs dokku`, which makes 123 of most failures
+    "changes": [],  # names of config variables that it does not keep as given: their last character is lost
     "domain": "dk.test",
     "version": "0.38.27",
 }
@@ -35,7 +36,7 @@ def new_app(name: str, domain: str) -> App:
         "repository": None,  # {"image", "sha", "updated"}
         "history": [],  # what the repository was before, the last one last
         "built": None,  # {"image", "sha"}: what dokku/APP:latest is
-        "containers": [],  # {"id", "image", "sha", "tags", "labels", "process", "env", "predeploy", "status"}
+        "containers": [],  # {"id", "image", "sha", "labels", "process", "keys", "config", "predeploy", "status"}
         "retired": [],
         "options": {phase: [] for phase in PHASES},
         "config": {},

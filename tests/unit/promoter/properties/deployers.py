@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.unit.promoter.properties.registries import answer_all
 from tests.unit.promoter.properties.world import NAME, World
 
 from ownstack_contracts.jobs import (
@@ -188,11 +189,12 @@ class Deployers:
         stack = place[1].partition("#")[0]
         self.world.report(LeaseLapsed(job=grant.job, run=grant.run, app=place[0], stack=stack))
 
-    def finish(self) -> None:
-        """The deployers do all that there is to do, once those that fell silent have lapsed."""
+    def finish(self, image: str) -> None:
+        """The deployers do all that there is to do, once those that fell silent have lapsed. image: that tags mean."""
         for _ in range(200):
             for place in list(self.world.team.grants):
                 self.lapse(place)
+            answer_all(self.world, image)
             requests = self.open_requests()
             if not requests and not self.world.team.timers.due:
                 return

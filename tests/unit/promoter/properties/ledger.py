@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from tests.unit.promoter.properties.accounts import ConfigAccount, ImageAccount, ReviewAccount
+
 from ownstack_contracts.apps import AppCreated, AppImported, AppSettingsChanged
 from ownstack_contracts.jobs import (
     JobClosed,
@@ -30,7 +32,8 @@ from ownstack_contracts.jobs import (
 )
 from ownstack_contracts.message import Message
 from ownstack_contracts.promotions import PromotionBegun, PromotionEnd, PromotionOpened
-from ownstack_contracts.rollouts import DeployEnd, DeployOpened, RolloutStarted
+from ownstack_contracts.reviews import AppCloned
+from ownstack_contracts.rollouts import DeployBegun, DeployEnd, DeployOpened, RolloutStarted
 from ownstack_contracts.stacks import StackAdded, StackChanged, StackRemoved
 from ownstack_promoter.underway import place_of
 
@@ -67,15 +70,22 @@ class Ledger:
     requests: dict[str, StackJob] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
     addresses: dict[str, str] = field(default_factory=dict)
+    drivers: dict[str, str] = field(default_factory=dict)
     first_stack: set[str] = field(default_factory=set)
     """The apps whose release task runs on their first stack alone."""
     one_first: set[str] = field(default_factory=set)
     """The rollouts that began so."""
     tasks_done: set[str] = field(default_factory=set)
     """The rollouts whose release task is known to have ended well."""
+    config: ConfigAccount = field(default_factory=ConfigAccount)
+    images: ImageAccount = field(default_factory=ImageAccount)
+    reviews: ReviewAccount = field(default_factory=ReviewAccount)
 
     def tell(self, fact: Message) -> None:
         """One more fact. Raises AssertionError if it breaks a rule."""
+        self.config.tell(fact)
+        self.images.tell(fact)
+        self.reviews.tell(fact)
         if isinstance(fact, JobGranted):
             self._granted(fact)
         elif isinstance(fact, StackJob):
@@ -143,15 +153,22 @@ class Ledger:
 
     def _told_of_a_stack_or_app(self, fact: Message) -> None:
         if isinstance(fact, StackAdded):
-            self.addresses[fact.stack] = fact.address
+            self.addresses[fact.stack], self.drivers[fact.stack] = fact.address, fact.driver
         elif isinstance(fact, StackChanged):
             self.addresses[fact.stack] = fact.address if fact.address is not None else self.addresses[fact.stack]
         elif isinstance(fact, StackRemoved):
             del self.addresses[fact.stack]
         elif isinstance(fact, AppCreated | AppImported):
             self.first_stack.discard(fact.app)
+        elif isinstance(fact, AppCloned):
+            self._cloned(fact)
         elif isinstance(fact, AppSettingsChanged) and fact.release_task is not None:
             (self.first_stack.add if fact.release_task == "first-stack" else self.first_stack.discard)(fact.app)
+
+    def _cloned(self, fact: AppCloned) -> None:
+        """With the settings of its source, unless the stack runs the release task by itself."""
+        alike = fact.source in self.first_stack and self.drivers[fact.stack] != "dokku"
+        (self.first_stack.add if alike else self.first_stack.discard)(fact.app)
 
     def _told_of_a_rollout(self, fact: Message) -> None:
         self._told_of_a_stack_or_app(fact)
@@ -160,8 +177,10 @@ class Ledger:
         elif isinstance(fact, PromotionOpened):
             if not isinstance(self.opened.pop(fact.promotion, None), PromotionOpened):
                 self._opened(fact.promotion, fact)
-        elif isinstance(fact, DeployOpened):
-            self._opened(fact.rollout, fact)
+        elif isinstance(fact, DeployBegun | DeployOpened):
+            if not isinstance(self.opened.get(fact.rollout), DeployBegun):
+                self._opened(fact.rollout, fact)
+            self.opened[fact.rollout] = fact
         elif isinstance(fact, RolloutStarted):
             assert fact.app not in self.active, f"two rollouts at once: {fact} beside {self.active[fact.app]}"
             self.active[fact.app] = fact.rollout
@@ -182,6 +201,10 @@ class Ledger:
         assert self.ends[name] == 1, f"{name} ended twice"
         if self.active.get(app) == name:
             del self.active[app]
+
+    def check_decision(self) -> None:
+        """Once a decision is told as a whole."""
+        self.config.check_decision()
 
     @property
     def without_end(self) -> set[str]:

@@ -9,12 +9,16 @@ import sys
 from pathlib import Path
 
 from tests.unit.promoter.properties.deployers import Deployers
+from tests.unit.promoter.properties.registries import ANSWERS, answer
 from tests.unit.promoter.properties.world import World
+from tests.unit.promoter.story import sealed
 
 from ownstack_contracts.apps import AppCreated, AppDestroyed, AppSettingsChanged, AppStackAdded, AppStackRemoved
+from ownstack_contracts.config import ConfigSet
 from ownstack_contracts.message import Command
 from ownstack_contracts.pipelines import PipelineCreated, StagingAdded
 from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
+from ownstack_contracts.reviews import ReviewAppClosed, ReviewAppOpened, ReviewAppsEnabled, clone_id
 from ownstack_contracts.rollouts import DeployRequested, StackRetryRequested
 from ownstack_contracts.stacks import StackAdded
 from ownstack_contracts.teams import TeamCreated
@@ -34,7 +38,9 @@ def walk(seed: int) -> World:
         world.command(command)
     for _ in range(STEPS):
         if luck.random() < 0.4:
-            world.command(_said(luck))
+            world.command(_said(luck, world))
+        elif jobs := list(world.team.image_jobs.values()):
+            world.report(answer(luck.choice(jobs), luck.choice(ANSWERS), luck.choice(IMAGES)))
         elif requests := deployers.open_requests():
             deployers.work(luck.choice(requests), luck.choice(("good", "good", "bad", "silent")))
         if luck.random() < 0.2:
@@ -53,11 +59,12 @@ def _beginnings() -> tuple[Command, ...]:
         AppCreated(app="shop", stacks=STACKS),
         PipelineCreated(production="shop"),
         StagingAdded(production="shop", staging="staging"),
+        ReviewAppsEnabled(production="shop", stack="eu-1", image="registry.example/shop:pr-{number}", expires=1_000),
         DeployRequested(app="staging", image=IMAGES[0]),
     )
 
 
-def _said(luck: random.Random) -> Command:
+def _said(luck: random.Random, world: World) -> Command:
     some = tuple(luck.sample(STACKS, luck.randint(1, len(STACKS))))
     said: tuple[Command, ...] = (
         DeployRequested(app="shop", image=luck.choice(IMAGES), stacks=some, redeploy=luck.random() < 0.3),
@@ -74,7 +81,19 @@ def _said(luck: random.Random) -> Command:
         AppCreated(app="blog", stacks=some),
         AppDestroyed(app="blog"),
     )
-    return luck.choice(said)
+    return luck.choice((*said, *_said_of_config_and_reviews(luck, world)))
+
+
+def _said_of_config_and_reviews(luck: random.Random, world: World) -> tuple[Command, ...]:
+    values = {name: sealed(luck.choice("12")) for name in luck.sample("ABCDEFG", 3)}
+    shop, review, at = world.team.apps["shop"].id, clone_id("shop-pr-1", world.next_name), world.now
+    return (
+        ConfigSet(app="shop", app_id=shop, values=values, prune=luck.random() < 0.3),
+        ConfigSet(app="shop", app_id=shop, values=values, stack=luck.choice(STACKS), deploy=luck.random() < 0.5),
+        DeployRequested(app="shop", image="registry.example/shop:latest"),
+        ReviewAppOpened(production="shop", number=1, sha=luck.choice("abc") * 40, at=at, app_id=review, values=values),
+        ReviewAppClosed(production="shop", number=1, at=at),
+    )
 
 
 def test_another_process_decides_the_same_byte_for_byte() -> None:

@@ -8,9 +8,26 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from tests.unit.promoter.properties.deployers import Deployers
-from tests.unit.promoter.properties.world import World
+from hypothesis.stateful import initialize, precondition, rule
+from tests.unit.promoter.properties.drawn import (
+    DRIVERS,
+    IMAGES,
+    JUMPS,
+    STACKS,
+    added,
+    address,
+    apps,
+    changes,
+    endings,
+    images,
+    pick,
+    some_stacks,
+    stacks,
+    structure,
+)
+from tests.unit.promoter.properties.happenings import Happenings
+from tests.unit.promoter.properties.registries import ANSWERS, Answer, answer, answer_all
+from tests.unit.promoter.story import sealed
 
 from ownstack_contracts.apps import (
     AppCreated,
@@ -22,11 +39,11 @@ from ownstack_contracts.apps import (
     LookRequested,
 )
 from ownstack_contracts.jobs import Live, StackChecked
-from ownstack_contracts.message import Command, Message
-from ownstack_contracts.pipelines import PipelineCreated, PipelineRemoved, StageRemoved, StagingAdded
+from ownstack_contracts.message import Command
+from ownstack_contracts.pipelines import PipelineCreated, StagingAdded
 from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
 from ownstack_contracts.rollouts import DeployRequested, RollbackRequested, RunRequested, StackRetryRequested
-from ownstack_contracts.stacks import CheckRequested, StackAdded, StackChanged, StackRemoved
+from ownstack_contracts.stacks import CheckRequested, StackChanged
 from ownstack_contracts.teams import TeamCreated
 from ownstack_promoter.domain import Refused
 
@@ -34,75 +51,13 @@ WANTED = os.environ.get("OWNSTACK_EXAMPLES")
 EXAMPLES = int(WANTED or 200)
 STEPS = 40
 
-APPS = ("shop", "shop-staging", "blog")
-STACKS = ("eu-1", "us-1", "ap-1")
-IMAGES = tuple(f"registry.example/shop@sha256:{digit * 64}" for digit in "abc")
-JUMPS = (1, 1, 30, 60, 16 * 60, 31 * 60, 15 * 24 * 3_600)
 
-apps = st.sampled_from((*APPS, "shop-staging", "shop"))
-stacks = st.sampled_from(STACKS)
-DRIVERS = (
-    ("noop",) * 3,
-    ("program",) * 3,
-    ("noop", "program", "program"),
-    ("program", "noop", "noop"),
-    ("dokku", "program", "noop"),
-)
-"""Per stack. What a program or Dokku is known to hold is looked at before it counts."""
-
-
-def added(stack: str, driver: str, server: int = 1) -> StackAdded:
-    """A stack on one of its servers."""
-    return StackAdded(stack=stack, driver=driver, address=address(stack, driver, server))  # type: ignore[arg-type]
-
-
-def address(stack: str, driver: str, server: int) -> str:
-    """One of the addresses that a stack may have."""
-    return {"program": f"/{stack}/{server}", "dokku": f"dokku@{stack}-{server}.example:22"}.get(
-        driver, f"{stack}-{server}"
-    )
-
-
-some_stacks = st.lists(stacks, unique=True, max_size=3).map(tuple)
-images = st.sampled_from(IMAGES)
-pick = st.integers(0, 999)
-production, staging, before = apps, apps, st.none() | apps
-structure: st.SearchStrategy[Command] = st.one_of(
-    st.builds(added, stack=stacks, driver=st.sampled_from(("noop", "program", "dokku"))),
-    st.builds(StackRemoved, stack=stacks, forget=st.booleans()),
-    st.builds(AppCreated, app=apps, stacks=some_stacks),
-    st.builds(AppDestroyed, app=apps),
-    st.builds(AppStackAdded, app=apps, stack=stacks),
-    st.builds(AppStackRemoved, app=apps, stack=stacks),
-    st.builds(StagingAdded, production=production, staging=staging, before=before),
-    st.builds(StageRemoved, production=production, stage=staging),
-    st.builds(PipelineCreated, production=production),
-    st.builds(PipelineRemoved, production=production),
-)
-changes = st.fixed_dictionaries(
-    {},
-    optional={
-        "release_task": st.sampled_from(("each-stack", "first-stack")),
-        "postdeploy": st.sampled_from(("once-per-promotion", "once-per-app", "each-stack")),
-        "waiting_deadline": st.sampled_from((60, 900)),
-        "running_deadline": st.sampled_from((60, 1_800)),
-    },
-)
-endings = st.sampled_from(("good", "good", "bad", "silent"))
-
-
-class Sequences(RuleBasedStateMachine):
+class Sequences(Happenings):
     """What a team, its deployers and the time may do."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World()
-        self.deployers = Deployers(self.world)
         self.finishes = self.truthful = True
-
-    def say(self, command: Command) -> list[Message] | Refused:
-        """A command, of which exactly one thing becomes."""
-        return self.world.command(command)
 
     @initialize(
         finishes=st.booleans(),
@@ -113,6 +68,8 @@ class Sequences(RuleBasedStateMachine):
         deployed=st.sampled_from((True, True, True, False)),
         found=st.booleans(),
         truthful=st.booleans(),
+        configured=st.sampled_from((None, *STACKS)),
+        reviewed=st.sampled_from((None, 60, 3_600)),
     )
     def a_team_with_a_pipeline(
         self,
@@ -124,6 +81,8 @@ class Sequences(RuleBasedStateMachine):
         deployed: bool,
         found: bool,
         truthful: bool,
+        configured: str | None,
+        reviewed: int | None,
     ) -> None:
         self.finishes, self.truthful = finishes, truthful
         self.say(TeamCreated())
@@ -137,11 +96,14 @@ class Sequences(RuleBasedStateMachine):
         self.say(PipelineCreated(production="shop"))
         self.say(StagingAdded(production="shop", staging="shop-staging"))
         self.say(AppSettingsChanged(app="shop", release_task=release_task, postdeploy=postdeploy))
+        self.variables_are_set("shop", configured, {"A": sealed("1")}, (), prune=False, deploy=True)
+        if reviewed is not None:
+            self.review_apps_are_turned_on_or_off("shop", "eu-1", reviewed, forks=False, off=False)
         if looked:
-            self.deployers.finish()
+            self.deployers.finish(IMAGES[2])
         if deployed:
             self.say(DeployRequested(app="shop-staging", image=IMAGES[0]))
-            self.deployers.finish()
+            self.deployers.finish(IMAGES[2])
 
     @rule(command=structure)
     def something_is_rebuilt(self, command: Command) -> None:
@@ -173,13 +135,27 @@ class Sequences(RuleBasedStateMachine):
         self.say(DeployRequested(app=app, image=image))
 
     @rule(
-        app=st.sampled_from(("shop-staging",) * 6 + APPS),
+        app=st.sampled_from(("shop-staging",) * 6 + ("shop", "blog")),
         release=st.sampled_from((None,) * 5 + (1, 2)),
         on=st.none() | some_stacks.filter(bool),
         redeploy=st.booleans(),
     )
     def a_release_is_promoted(self, app: str, release: int | None, on: Any, redeploy: bool) -> None:
         self.say(PromotionRequested(app=app, release=release, stacks=on, redeploy=redeploy))
+
+    @precondition(lambda self: "shop-staging" in self.world.team.apps)
+    @rule(looked=st.booleans(), times=st.integers(1, 2), kind=st.none() | st.sampled_from(ANSWERS), image=images)
+    def a_promotion_comes_to_its_image_job(self, looked: bool, times: int, kind: Answer | None, image: str) -> None:
+        """It starts at once, where nothing else is under way, or waits for its turn."""
+        for _ in range(times):
+            release = None if looked else max(self.world.team.apps["shop-staging"].releases, default=None)
+            self.say(PromotionRequested(app="shop-staging", release=release, redeploy=True))
+            for request in self.deployers.open_requests():
+                if request.app == "shop-staging":
+                    self.deployers.work(request, "good")
+        if kind is not None:
+            for job in list(self.world.team.image_jobs.values()):
+                self.world.report(answer(job, kind, image))
 
     @rule(app=apps, release=st.sampled_from((None, None, 1, 2)), on=st.none() | some_stacks.filter(bool))
     def an_app_is_rolled_back(self, app: str, release: int | None, on: Any) -> None:
@@ -223,8 +199,8 @@ class Sequences(RuleBasedStateMachine):
         before, there = known.address, address(stack, known.driver, server)
         moved = self.say(StackChanged(stack=stack, address=there))
         if copied and not isinstance(moved, Refused):
-            for app in APPS:
-                if (live := self.deployers.live.get((app, stack, before))) is not None:
+            for (app, on, at), live in list(self.deployers.live.items()):
+                if (on, at) == (stack, before):
                     self.deployers.live[app, stack, there] = live
 
     def promotions(self) -> list[str]:
@@ -270,6 +246,8 @@ class Sequences(RuleBasedStateMachine):
     @precondition(lambda self: self.world.team.jobs)
     @rule(ending=endings)
     def deployers_do_all_that_was_asked(self, ending: str) -> None:
+        if ending != "silent":
+            answer_all(self.world, IMAGES[1])
         for request in self.deployers.open_requests():
             self.deployers.work(request, ending)
 
@@ -313,12 +291,12 @@ class Sequences(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Everything comes to its end, whether deployers go on or not."""
         if self.finishes:
-            self.deployers.finish()
+            self.deployers.finish(IMAGES[2])
             self.deployers.tell_again()
-            self.deployers.finish()  # what was told late may want another look
+            self.deployers.finish(IMAGES[2])  # what was told late may want another look
             for app in [app.name for app in self.world.team.apps.values() if app.stacks]:
                 self.say(LookRequested(app=app))
-            self.deployers.finish()
+            self.deployers.finish(IMAGES[2])
             if self.truthful:
                 self.deployers.check_what_is_known()
         else:
@@ -328,6 +306,9 @@ class Sequences(RuleBasedStateMachine):
         assert {name: job.kind for name, job in team.jobs.items() if job.kind != "look"} == {}
         assert team.grants == {}
         assert (team.lookings, team.imports, team.checks) == ({}, {}, {})
+        assert (team.resolvings, team.image_jobs) == ({}, {})
+        assert self.world.ledger.images.open == {}
+        assert self.world.ledger.reviews.going == set(), "review apps that do not go"
         assert [app.name for app in team.apps.values() if app.active or app.queue] == []
         self.world.check_history()
 

@@ -11,6 +11,7 @@ from ownstack_contracts.envelope import Event, decode, encode
 from ownstack_contracts.history import Origin, Position, is_intact
 from ownstack_contracts.jobs import ClockTicked
 from ownstack_contracts.message import Command, Message
+from ownstack_contracts.reviews import ReviewAppOpened
 from ownstack_contracts.topics import COMMANDS, HISTORY, REPORTS
 from ownstack_promoter.domain import Moment, Refused, Team, decide, expire
 from ownstack_promoter.teamlog import Decided, Sealed, TeamLog, seal_all
@@ -37,9 +38,14 @@ class World:
         """Its present state."""
         return self.log.team
 
+    @property
+    def next_name(self) -> str:
+        """The id of the next command, unless it is given one."""
+        return f"c{len(self.said)}"
+
     def command(self, command: Command, name: str | None = None) -> list[Message] | Refused:
         """A command comes to a team: it is admitted, refused, or was answered before."""
-        name = name or f"c{len(self.said)}"
+        name = name or self.next_name
         event = decode(COMMANDS.name, encode(command, source="/test", team=NAME, id=name, actor="token:ann"))
         if self.log.has_answered(name, self.now):
             return []
@@ -50,7 +56,7 @@ class World:
             assert str(facts)
             self.log.remember(self._position(COMMANDS.name), name, self.now)
         else:
-            assert facts[0] == command, "an admitted command is the first fact of its decision"
+            assert facts[0] == _as_admitted(command), "an admitted command is the first fact of its decision"
         return facts
 
     def report(self, report: Message) -> list[Message]:
@@ -61,11 +67,18 @@ class World:
         return facts
 
     def tick(self) -> list[Message]:
-        """The clock ticks."""
+        """The clock ticks: what is due happens, or is due no more, or it would tick for ever."""
+        due = self._due()
         event = decode(REPORTS.name, encode(ClockTicked(), source="/test", team=None, id=f"i{self._offset}"))
         facts = self._input(REPORTS.name, event, expire)
         assert not isinstance(facts, Refused)
+        assert bool(facts) == bool(due), f"{due} came to {facts}"
+        left = [timer for timer in self._due() if not timer.startswith("close:")]  # what rests now goes with the next
+        assert not left, f"{left} are due and did not happen"
         return facts
+
+    def _due(self) -> list[str]:
+        return [timer for timer, at in self.team.timers.due.items() if at <= self.now]
 
     def _input(self, topic: str, event: Event, rule: Rule) -> list[Message] | Refused:
         self._offset += 1
@@ -86,6 +99,7 @@ class World:
         ], "deciding again says something else"
         for one in sealed:
             self._fold(one)
+        self.ledger.check_decision()
         self.log.remember(origin.position, origin.causationid, origin.now)
         for value in values:
             fold_written(self.rebuilt, value)
@@ -128,3 +142,8 @@ def _decided(team: Team, moment: Moment, rule: Rule) -> tuple[list[Message], Ref
         return rule(team, moment), None
     except Refused as refused:
         return [], refused
+
+
+def _as_admitted(command: Command) -> Command:
+    """The values for a review app stand in its clone alone."""
+    return command.model_copy(update={"values": {}}) if isinstance(command, ReviewAppOpened) else command

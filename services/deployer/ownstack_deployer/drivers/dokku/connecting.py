@@ -14,8 +14,8 @@ import asyncssh
 from ownstack_contracts.ssh import SshAddress, parse_ssh
 from ownstack_deployer.drivers.dokku.hostkeys import EXCHANGES, Pin, Verifying, algorithms, kind_of
 from ownstack_deployer.drivers.dokku.keys import OurKey
-from ownstack_deployer.drivers.output import printable
 from ownstack_deployer.drivers.port import PhaseFailed
+from ownstack_deployer.printing import printable
 
 asyncssh.set_log_level(logging.WARNING)  # it logs each command, and what comes of it, from INFO on
 

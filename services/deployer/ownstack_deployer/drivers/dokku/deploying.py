@@ -9,6 +9,7 @@ from types import MappingProxyType
 from ownstack_contracts.jobs import Live, StackDeployRequested
 from ownstack_contracts.names import digest_of, parse_image
 from ownstack_deployer.drivers.dokku import markers
+from ownstack_deployer.drivers.dokku.configuring import Configuring
 from ownstack_deployer.drivers.dokku.inspecting import Sight, inspect
 from ownstack_deployer.drivers.dokku.progress import Progress
 from ownstack_deployer.drivers.dokku.remote import Remote, Running
@@ -43,18 +44,21 @@ class Deployment:
         self.waiting = False
         """Whether another deployment is in the way."""
         self.live = False
+        self.unknown = False
+        """Whether it could not be found out what serves."""
+        self.config = Configuring(remote, job)
         self.task_began = False
         self.postdeploy_began = False
         self._remote = remote
         self._job = job
-        self._before = before
+        self.before = before
         self._pause = pause
         self._prepared = False
         self._judged = False
         self._unchanged = False
         self._running: Running | None = None
         self._progress = Progress()
-        self._cutter = Cutter()
+        self._cutter = Cutter(job.mask)
         self._left: deque[str] = deque()
 
     @property
@@ -71,17 +75,17 @@ class Deployment:
         """Go on until the release part has ended, or until this deployment is live. Raises Lost, PhaseFailed."""
         while not self.live:
             if self._running is None:
-                self._running = await self._begin()
+                self._running = await self._begin(log)
             if await self._is_released(log, to_end=to_end):
                 return
             await self._conclude(log, await self._running.exit_code())
 
-    async def _begin(self) -> Running:
+    async def _begin(self, log: Log) -> Running:
         if not self._prepared:
-            await self._prepare()
+            await self._prepare(log)
         app = self.request.app
         words = ("ps:rebuild", app) if self._unchanged else ("git:from-image", app, self.image)
-        self._progress, self._cutter = Progress(), Cutter()
+        self._progress, self._cutter = Progress(), Cutter(self._job.mask)
         before, self.started, self.open = self.started, True, True
         try:
             return await self._remote.start(*words)
@@ -89,14 +93,15 @@ class Deployment:
             self.started, self.open = before, False
             raise
 
-    async def _prepare(self) -> None:
-        """The app is there, is no other team's, and what is started from now on says by whom."""
+    async def _prepare(self, log: Log) -> None:
+        """The app is there, is no other team's, and what is started from now on has its config, and says by whom."""
         app = self.request.app
-        if not self._before.exists:
+        if not self.before.exists:
             await self._create(app)
         there = await markers.marks_there(self._remote, app)
-        if self._before.live is None:
+        if self.before.live is None:
             markers.refuse_another_teams(there, self._job)
+        await self.config.apply(log)
         await markers.mark(self._remote, app, live_of(self._job), there)
         self._prepared = True
 
@@ -165,4 +170,4 @@ class Deployment:
             code, "Deploying {image} on {stack} ended with exit code {exit_code}, and it is not live"
         )
         said = sentence.format(image=self.image, stack=request.stack, exit_code=exit_code)
-        return PhaseFailed(code, f"{said}{seen.last}", in_doubt=exit_code == 0 or live != self._before.live)
+        return PhaseFailed(code, f"{said}{seen.last}", in_doubt=exit_code == 0 or live != self.before.live)

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from ownstack_contracts.jobs import Live
 from ownstack_contracts.names import digest_of
 from ownstack_deployer.drivers.dokku.remote import Remote
-from ownstack_deployer.drivers.output import printable
 from ownstack_deployer.drivers.port import Job, PhaseFailed
 from ownstack_deployer.live import foreign_app
+from ownstack_deployer.printing import printable
 
 PREFIX = "ownstack."
 _OURS = re.compile(r"(?<!\S)'?(--label=ownstack\.(?:image|deployment|generation|release|team|app-id)=[^\s']*)'?(?!\S)")

@@ -110,7 +110,7 @@ class DokkuPlace:
     async def remove(self, log: Log) -> None:
         """Have Dokku destroy the app. That it is gone already is as good."""
         await self._refuse_another_teams(self._job.until)
-        lines = Lines(log)
+        lines = Lines(log, self._job.mask)
         try:
             async with self._bounded("remove", self._job.until):
                 running = await self._remote.start("apps:destroy", "--force", self._app)
@@ -135,7 +135,7 @@ class DokkuPlace:
         return exit_code if exit_code >= 0 else 128 - exit_code
 
     async def _run(self, command: Sequence[str], log: Log, what: Phase) -> tuple[int, Lines]:
-        lines = Lines(log)
+        lines = Lines(log, self._job.mask)
         async with self._bounded(what, self._job.until):
             running = await self._remote.start(*run_of(self._app, command))
             return await running.pass_on(lines), lines
@@ -150,7 +150,7 @@ class DokkuPlace:
         except PhaseFailed as failure:
             failure.began = deployment.may_have_begun
             failure.in_doubt |= deployment.in_doubt
-            if failure.code in _LOSSES and await self._is_live_after_all(deployment):
+            if await self._is_live_after_all(deployment, failure, log):
                 return deployment
             if failure.code == "running-deadline" and deployment.waiting:
                 raise self._locked_until_the_deadline(deployment) from failure
@@ -179,22 +179,52 @@ class DokkuPlace:
             raise
         return Deployment(self._remote, self._job, sight, self._times.pause)
 
-    async def _is_live_after_all(self, deployment: Deployment) -> bool:
-        """Nothing is repeated by itself: either this very deployment is live, or it has failed."""
-        if not deployment.started:
-            return False
-        sight = await self._after_all(settle=deployment.open)
-        deployment.live = sight is not None and is_live(deployment.request, sight.live)
+    async def _is_live_after_all(self, deployment: Deployment, failure: PhaseFailed, log: Log) -> bool:
+        """Nothing is repeated by itself: either this very deployment is live, or it has failed, and the config of
+        before is put back."""
+        until = self._until_known()
+        if failure.code in _LOSSES and deployment.in_doubt:
+            sight = await self._after_all(until, settle=deployment.open)
+            deployment.unknown = sight is None
+            deployment.live = sight is not None and is_live(deployment.request, sight.live)
+        if deployment.config.is_changed and not deployment.live:
+            await self._put_back(deployment, failure, log, until)
         return deployment.live
 
+    async def _put_back(self, deployment: Deployment, failure: PhaseFailed, log: Log, until: float) -> None:
+        """Not unless what serves is what served before: whatever else may have been started with the new config."""
+        why = failure.code if deployment.unknown else ""
+        try:
+            if not why:
+                async with self._bounded("look", until):
+                    why = await self._tidied(deployment, log)
+        except PhaseFailed as failed:
+            why = failed.code
+        if why:
+            await log.write([deployment.config.not_put_back(why)])
+
+    async def _tidied(self, deployment: Deployment, log: Log) -> str:
+        """Put the config back. Returns why it is not to be; empty: it was."""
+        await self._reached()
+        if deployment.config.under_way:
+            await self._settled()
+        if (await inspect(self._remote, self._app)).live != deployment.before.live:
+            return "another version runs there by now"
+        await deployment.config.put_back(log)
+        return ""
+
     async def _is_gone_after_all(self) -> bool:
-        sight = await self._after_all(settle=True)
+        sight = await self._after_all(self._until_known(), settle=True)
         return sight is not None and not sight.exists
 
-    async def _after_all(self, *, settle: bool) -> Sight | None:
+    def _until_known(self) -> float:
+        """Until when it is found out, and tidied up, what came of something whose outcome is lost."""
+        return self._clock() + self._times.looking + self._times.settle
+
+    async def _after_all(self, until: float, *, settle: bool) -> Sight | None:
         """What came of something whose outcome is lost; None: that can't be told. settle: it may still be under way."""
         try:
-            async with self._bounded("look", self._clock() + self._times.looking + self._times.settle):
+            async with self._bounded("look", until):
                 await self._reached()
                 if settle:
                     await self._settled()

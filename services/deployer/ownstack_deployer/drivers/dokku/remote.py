@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import asyncssh
 
 from ownstack_deployer.drivers.dokku.commands import line_of
 from ownstack_deployer.drivers.dokku.connecting import Patience, Server, connect
 from ownstack_deployer.drivers.dokku.keys import OurKey
-from ownstack_deployer.drivers.output import Captured, LastLines, Takes, printable
+from ownstack_deployer.drivers.output import Captured, LastLines, Takes
 from ownstack_deployer.drivers.port import PhaseFailed
+from ownstack_deployer.printing import printable
 
 CHUNK = 32_768
 """Bytes that are worked off between two turns of all else; and that a command may say before we have taken them.
@@ -36,14 +37,17 @@ class Answer:
     """What a command said, and how it ended."""
 
     exit_code: int
-    out: str
-    errors: str
+    out: str = field(repr=False)
+    errors: str = field(repr=False)
 
     @property
     def said(self) -> str:
         """How a message goes on that says what has ended."""
         last = LastLines()
-        last.add([printable(line) for line in (self.errors or self.out)[-_MOST_SAID:].splitlines()])
+        said = self.errors or self.out
+        if len(said) > _MOST_SAID:  # nor is a line told in part: what masks it would not know it
+            said = said[-_MOST_SAID:].partition("\n")[2]
+        last.add([printable(line) for line in said.splitlines()])
         return str(last)
 
 

@@ -14,12 +14,14 @@ from pydantic import ValidationError
 
 from ownstack_contracts.jobs import Live, StackCheckRequested, StackJob, StackRunRequested
 from ownstack_deployer.clock import Clock, now
-from ownstack_deployer.drivers.output import Captured, Lines, Takes, printable
+from ownstack_deployer.drivers.output import Captured, Lines, Takes
 from ownstack_deployer.drivers.port import Checked, Job, Log, Phase, PhaseFailed, Place
 from ownstack_deployer.drivers.program.environment import environment_of
 from ownstack_deployer.drivers.program.locks import StackLock, take_lock
 from ownstack_deployer.drivers.program.process import check_program
 from ownstack_deployer.drivers.program.running import Command, run
+from ownstack_deployer.masking import NO_MASK, Mask
+from ownstack_deployer.printing import printable
 
 
 @dataclass(slots=True)
@@ -93,9 +95,9 @@ class ProgramPlace:
 
     async def look(self, log: Log, until: float) -> Live | None:
         """Run `look`: one JSON object on its output, or nothing, or null."""
-        printed, errors = Captured(), Lines(log)
+        printed, errors = Captured(), Lines(log, self._job.mask)
         self._check_exit("look", await self._run("look", until, printed, errors), errors)
-        return read_live(bytes(printed.value), too_long=printed.too_long)
+        return read_live(bytes(printed.value), self._job.mask, too_long=printed.too_long)
 
     async def config_keys(self, until: float) -> None:
         """A program is not asked for them."""
@@ -121,11 +123,11 @@ class ProgramPlace:
 
     async def run(self, command: Sequence[str], log: Log) -> int:
         """Run `run` with the command as further arguments. A signal that killed it is told as a shell does."""
-        exit_code = await self._run("run", self._job.until, Lines(log), more=command)
+        exit_code = await self._run("run", self._job.until, Lines(log, self._job.mask), more=command)
         return exit_code if exit_code >= 0 else 128 - exit_code
 
     async def _phase(self, phase: Phase, log: Log) -> None:
-        lines = Lines(log)
+        lines = Lines(log, self._job.mask)
         self._check_exit(phase, await self._run(phase, self._job.until, lines), lines)
 
     async def _run(self, phase: Phase, until: float, *sinks: Takes, more: Sequence[str] = ()) -> int:
@@ -152,8 +154,8 @@ def _ending(exit_code: int) -> tuple[str, str]:
     return f"killed-by-{name.lower()}", f"was killed by {name}"
 
 
-def read_live(printed: bytes, *, too_long: bool = False) -> Live | None:
-    """What a program's `look` says is live. Raises PhaseFailed `look-unreadable`."""
+def read_live(printed: bytes, mask: Mask = NO_MASK, *, too_long: bool = False) -> Live | None:
+    """What a program's `look` says is live. Raises PhaseFailed `look-unreadable`, whose message is masked."""
     text = printed.strip()
     if text in (b"", b"null"):
         return None
@@ -163,7 +165,7 @@ def read_live(printed: bytes, *, too_long: bool = False) -> Live | None:
         return Live.model_validate_json(text)
     except ValueError as error:
         reason = _first_error(error) if isinstance(error, ValidationError) else error
-        shown = printable(text[:200].decode("utf-8", "replace"))
+        shown = mask.cut(printable(text.decode("utf-8", "replace")), 200, whole=not too_long)
         raise PhaseFailed(
             "look-unreadable",
             f"What `look` printed can't be read: {reason}. It is one JSON object, or nothing. It began with: {shown}",

@@ -104,6 +104,12 @@ def not_started(path: str, error: OSError | ValueError) -> PhaseFailed:
         return PhaseFailed(
             "program-not-executable", f"{path} is no program: a script begins with a line like #!/bin/sh"
         )
+    if number == errno.E2BIG:
+        return PhaseFailed(
+            "environment-too-long",
+            f"{path} could not be started: the config of the app, or the command, is longer than this machine passes "
+            "to a program (on Linux 128 KiB for one value). Have the app read what is long from elsewhere.",
+        )
     reason = error.strerror if isinstance(error, OSError) else error
     return PhaseFailed("program-not-started", f"{path} could not be started: {reason}. Mend that, then try again.")
 

@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ownstack_deployer.clock import Clock
 from ownstack_deployer.drivers.output import Takes
@@ -23,7 +23,7 @@ class Command:
 
     path: str
     phase: Phase
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     lock: StackLock | None
     more: Sequence[str] = ()
 

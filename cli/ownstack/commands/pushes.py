@@ -1,0 +1,114 @@
+"""`ownstack config:push`: the variables of a dotenv file, to one app or to several, one after the other."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ownstack import completion
+from ownstack.answers import Json
+from ownstack.commands.configs import NoDeploy, OnStack, Plain, Review
+from ownstack.commands.params import Key, NoWait
+from ownstack.configuring import Scope, Wish, change
+from ownstack.exits import Exit, Failure, Silent
+from ownstack.giving import STDIN, Dotenv, of_file
+from ownstack.output import listed
+from ownstack.sending import How
+from ownstack.session import Session, command
+
+File = Annotated[str, typer.Option("--file", metavar="FILE", help="A dotenv file; `-` is standard input.")]
+Apps = Annotated[
+    list[str], typer.Option("--app", metavar="APP", help="To this app (several times).", autocompletion=completion.apps)
+]
+Prune = Annotated[bool, typer.Option("--prune", help="Unset what is not in the file.")]
+
+
+def register(root: typer.Typer) -> None:
+    """Put the command into `ownstack` itself."""
+    command(root, "config:push")(push)
+
+
+def push(
+    session: Session,
+    file: File,
+    apps: Apps,
+    stack: OnStack = None,
+    review: Review = False,
+    prune: Prune = False,
+    plain: Plain = False,
+    no_deploy: NoDeploy = False,
+    key: Key = None,
+    no_wait: NoWait = False,
+) -> None:
+    """Set the variables that a dotenv file gives, and release what runs again with them: one app after the other.
+
+    Exits with 0 only if it came about for all of them. With --id the id of each command is `ID.APP`.
+    """
+    scope = Scope(stack, review)
+    scope.must_be_one()
+    read = of_file(file)
+    if read.twice:
+        session.output.note(f"{listed(read.twice)}: given more than once in the file; the last value is taken.")
+    wish = Wish(read.values, scope, plain=plain, prune=prune, deploy=not no_deploy)
+    pushing = _Pushing(session, key, not no_wait, wish, _sentence(file, read, wish))
+    outcomes = pushing.to_all(list(dict.fromkeys(apps)))
+    session.output.document({"file": file, "twice": read.twice, "apps": outcomes})
+    raise Silent(_exit_of(outcomes))
+
+
+def _sentence(file: str, read: Dotenv, wish: Wish) -> str:
+    count = "1 variable" if len(read.values) == 1 else f"{len(read.values)} variables"
+    others = ", and no others" if wish.prune else ""
+    return f"{count} of {'standard input' if file == STDIN else file}, {wish.scope.words}{others}."
+
+
+class _Pushing:
+    """Pushes to one app after the other. Once the server can't be asked, the rest is not tried."""
+
+    def __init__(self, session: Session, key: str | None, wait: bool, wish: Wish, sentence: str) -> None:
+        self._session, self._key, self._wait = session, key, wait
+        self._wish, self._sentence = wish, sentence
+        self._away: Failure | None = None
+
+    def to_all(self, apps: list[str]) -> list[Json]:
+        """What came of it for each. Ctrl-C: says to which it was not pushed."""
+        outcomes, left = list[Json](), list(apps)
+        try:
+            while left:
+                outcomes.append(self._to(left.pop(0)))
+        except (Silent, KeyboardInterrupt):
+            if left:
+                self._session.output.note(f"Not pushed to {', '.join(left)}.")
+            raise
+        return outcomes
+
+    def _to(self, app: str) -> Json:
+        """As `change` says it, with the `error` and the `exit` code."""
+        nothing: Json = {"app": app, "command": None, "rollout": None, "kept": None}
+        try:
+            if self._away is not None:
+                raise self._away
+            how = How(None if self._key is None else f"{self._key}.{app}", self._wait)
+            outcome = change(self._session, how, app, self._wish, f"{app}: {self._sentence}")
+        except Failure as failure:
+            return nothing | self._failed(app, failure)
+        failed = outcome["rollout"] is not None and outcome["rollout"]["status"] != "succeeded"
+        return outcome | {"error": None, "exit": int(Exit.FAILED if failed else Exit.OK)}
+
+    def _failed(self, app: str, failure: Failure) -> Json:
+        if failure.exit_code == Exit.UNAVAILABLE:
+            self._away = failure
+        if not self._session.output.json:
+            self._session.output.fail(_of_app(app, failure))
+        return {**failure.document(), "exit": int(failure.exit_code)}
+
+
+def _of_app(app: str, failure: Failure) -> Failure:
+    return Failure(failure.code, f"{app}: {failure.message}", hint=failure.hint, about=failure.about)
+
+
+def _exit_of(outcomes: list[Json]) -> int:
+    """Of all; where they differ, it came about in part."""
+    codes = {int(outcome["exit"]) for outcome in outcomes}
+    return codes.pop() if len(codes) == 1 else Exit.FAILED

@@ -1,0 +1,99 @@
+"""Changes the config of apps: sends what changes, and follows what is released with it, or says why nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ownstack.answers import Json
+from ownstack.output import listed
+from ownstack.paths import segment
+from ownstack.sending import How, must, must_have_succeeded, send, watch_rollout
+from ownstack.session import Session
+
+
+class Scope(NamedTuple):
+    """Whose variables: for all stacks of an app, for `stack` alone, or (`review`) for what is cloned of it."""
+
+    stack: str | None = None
+    review: bool = False
+
+    def must_be_one(self) -> None:
+        """Raises a usage Failure if it is two."""
+        hint = "Review apps are on no stack of the app."
+        must(self.stack is None or not self.review, "Give either --stack or --review.", hint)
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        if self.review:
+            return "for its review apps"
+        return f"on {self.stack} alone" if self.stack is not None else "for all its stacks"
+
+    def body(self) -> Json:
+        """As the API wants it."""
+        given = {"stack": self.stack, "review": self.review or None}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class Wish(NamedTuple):
+    """What is to change. values: None is unset. plain: they are no secrets. prune: all others of the scope are unset.
+    deploy: what runs is released with it."""
+
+    values: Mapping[str, str | None]
+    scope: Scope
+    plain: bool = False
+    prune: bool = False
+    deploy: bool = True
+
+    def body(self) -> Json:
+        """As the API wants it."""
+        flags = {"secret": not self.plain, "deploy": self.deploy} | ({"prune": True} if self.prune else {})
+        return {"values": dict(self.values), **flags, **self.scope.body()}
+
+
+def change(session: Session, how: How, app: str, wish: Wish, sentence: str) -> Json:
+    """Change the config of an app, say `sentence`, and wait for what comes of it.
+
+    Returns what is printed for programs: `command`, the `rollout` as it ended, and if there is none, as `kept`, why.
+    """
+    command = send(session, how, "PATCH", f"/apps/{segment(app)}/config", wish.body())
+    outcome: Json = {"app": app, "command": command, "rollout": None, "kept": None}
+    if not how.wait:
+        session.output.say(f"Sent: {command['type']} {command['id']}")
+        return outcome
+    session.output.say(sentence)
+    if command["rollout"] is not None:
+        return outcome | {"rollout": watch_rollout(session, command, app)}
+    kept, why = _why_kept(session, app, wish)
+    session.output.say(why)
+    return outcome | {"kept": kept}
+
+
+def must_have_come_about(outcome: Json) -> None:
+    """Raises Silent, FAILED, if a change was released, and not everywhere."""
+    if outcome["rollout"] is not None:
+        must_have_succeeded(outcome["rollout"])
+
+
+def _why_kept(session: Session, app: str, wish: Wish) -> tuple[str, str]:
+    """Why nothing was released, as a code and as a sentence."""
+    if wish.scope.review:
+        return "review", f"What is cloned of {app} from now on has it."
+    if not wish.deploy:
+        return "no-deploy", f"The next release of {app} has it."
+    view = session.client.get(f"/apps/{segment(app)}")
+    running = [s for s in view["stacks"] if s["status"] == "live" and wish.scope.stack in (None, s["stack"])]
+    outdated = [stack["stack"] for stack in running if stack["config_outdated"]]
+    if not running:
+        return "nothing-runs", f"Nothing of {app} runs there yet: its first deployment has it."
+    if not outdated:
+        return "same", f"{app} runs with these values already: nothing is released."
+    if view["queue"]:
+        return "queued", f"{listed(view['queue'])} has it: a release that waits for its turn."
+    return "outdated", f"{listed(outdated)} still runs with the config from before: ownstack app info {app}"
+
+
+def told(verb: str, names: Sequence[str], app: str, scope: Scope) -> str:
+    """What was done: "shop: GREETING and COLOUR set for all its stacks." """
+    return f"{app}: {listed(names)} {verb} {scope.words}."

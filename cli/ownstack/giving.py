@@ -1,0 +1,143 @@
+"""Values of variables as somebody gives them: words, standard input, dotenv files. No message ever has one in it."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import typer
+
+from ownstack.exits import Exit, Failure
+from ownstack.sending import must
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
+"""What a variable can be called: as in an environment."""
+_HOW = "ownstack config:set APP KEY=VALUE …, or KEY alone with --stdin"
+_BREAK = re.compile(r"\r\n|\n|\r")
+_LAST_BREAK = re.compile(r"\r?\n\Z")
+STDIN = "-"
+
+
+class Dotenv(NamedTuple):
+    """What a file gives. twice: names that it gives more than once; their last value is taken."""
+
+    values: dict[str, str]
+    twice: list[str]
+
+
+def of_words(words: Sequence[str], *, stdin: bool) -> dict[str, str]:
+    """The variables that words give: `KEY=VALUE`, and with `stdin` one `KEY` whose value is read. Raises Failure."""
+    values: dict[str, str] = {}
+    for place, word in enumerate(words, 1):
+        name, equals, value = word.partition("=")
+        must(equals or stdin, f"Word {place} after the app is no KEY=VALUE.", _HOW)
+        must(NAME.fullmatch(name), f"What stands before the `=` in word {place} is no name of a variable.", _RULE)
+        must(name not in values, f"{name} is given twice.", "Give it once.")
+        values[name] = value
+    if stdin:
+        alone = [word for word in words if "=" not in word]
+        must(len(alone) == 1, f"Standard input is the value of one KEY; {len(alone)} are given.", _HOW)
+        values[alone[0]] = typed_or_piped(alone[0])
+    return {name: _sound(name, value) for name, value in values.items()}
+
+
+_RULE = "Letters, digits and underscores, not beginning with a digit, at most 255."
+
+
+def names(words: Sequence[str]) -> list[str]:
+    """Names of variables, each once, in order. Raises Failure; a value that was given by mistake is not repeated."""
+    for place, word in enumerate(words, 1):
+        must(NAME.fullmatch(word), f"Word {place} after the app is no name of a variable.", _RULE)
+    return list(dict.fromkeys(words))
+
+
+def typed_or_piped(name: str) -> str:
+    """A value from standard input, without a line break at its end; on a terminal it is not shown."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(name, default="", show_default=False, hide_input=True, err=True))
+    return _LAST_BREAK.sub("", _piped())
+
+
+def of_file(file: str) -> Dotenv:
+    """The variables in a dotenv file, or with `-` on standard input, as python-dotenv reads it. Raises Failure."""
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - late: few push files
+
+    said = "Standard input" if file == STDIN else file
+    text = _piped() if file == STDIN else _read(file)
+    values: dict[str, str] = {}
+    twice: dict[str, None] = {}
+    for found in parse_stream(io.StringIO(text)):
+        if found.key is None and not found.error:
+            continue
+        line = found.original.line + _breaks_before(found.original.string)
+        if found.error or found.key is None or found.value is None:
+            raise _unread(said, line, "can't be read: a line is KEY=VALUE, or begins with #")
+        if not NAME.fullmatch(found.key):
+            raise _unread(said, line, "has no name of a variable before its `=`")
+        if found.key in values:
+            twice[found.key] = None
+        values[found.key] = _sound(found.key, found.value)
+    must(values, f"{said} has no variable in it.", "A line is KEY=VALUE.")
+    return Dotenv(values, list(twice))
+
+
+def _breaks_before(original: str) -> int:
+    """How many lines of what the parser has taken are empty: it takes those before a line with it."""
+    before = original[: len(original) - len(original.lstrip())]
+    return len(_BREAK.findall(before))
+
+
+def _unread(said: str, line: int, why: str) -> Failure:
+    hint = "Nothing was sent. A value over several lines stands in quotes."
+    return Failure("dotenv-invalid", f"{said}: line {line} {why}.", hint=hint, exit_code=Exit.USAGE)
+
+
+def _piped() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError:
+        raise _no_file("Standard input", "is not written in UTF-8") from None
+
+
+def _read(file: str) -> str:
+    try:
+        content = Path(file).read_bytes()
+    except OSError as error:
+        raise _no_file(file, f"can't be read: {error.strerror}") from None
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _no_file(file, f"is not written in UTF-8: see line {line}") from None
+
+
+def _no_file(file: str, why: str) -> Failure:
+    hint = "Is it the right file? `-` is standard input."
+    return Failure("dotenv-unreadable", f"{file} {why}.", hint=hint, exit_code=Exit.USAGE)
+
+
+def secret_of(file: str) -> str:
+    """A secret in a file, or with `-` on standard input, without a line break at its end. Raises Failure."""
+    text = _piped() if file == STDIN else _read(file)
+    secret = _sound("The secret", _LAST_BREAK.sub("", text))
+    must(secret, f"{file} is empty.", "It has to hold the secret, and nothing else.")
+    return secret
+
+
+def _sound(name: str, value: str) -> str:
+    """A value that an environment can hold. Raises Failure."""
+    must("\0" not in value, f"{name}: the value has a zero byte in it.", "No environment can hold one.")
+    must(value.isascii() or _is_utf8(value), f"{name}: the value is not written in UTF-8.", "As all that is sent is.")
+    return value
+
+
+def _is_utf8(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

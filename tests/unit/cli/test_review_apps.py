@@ -1,0 +1,158 @@
+"""`ownstack app pipeline review-apps`: switched on and off, and what is to be entered at GitHub."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.cli.conftest import Run
+from tests.unit.cli.fake import Answer, Fake, accepted, admitted, ok, page, problem
+from tests.unit.cli.test_clones import CLONED, REVIEWED
+from tests.unit.cli.test_commands import APP, STAGE
+
+IMAGE = "ghcr.io/org/app:pr-{number}-{sha}"
+ON = ("app", "pipeline", "review-apps", "shop", "--stack", "review-stack", "--image", IMAGE)
+URL = "https://ownstack.example.org/webhooks/github?team=acme"
+SECRET = "wh-s3cret"
+MINE = "mine" * 8
+
+
+def switched(fake: Fake, *, exists: bool = False, url: str = URL, secret: str = SECRET) -> None:
+    fake.on("PUT", "/pipelines/shop/review-apps", admitted("ReviewAppsEnabled"))
+    fake.on("GET", "/pipelines/shop/webhook", ok({"url": url, "exists": exists}))
+    fake.on("POST", "/pipelines/shop/webhook", Answer(201, {"url": url, "secret": secret}))
+
+
+def made(fake: Fake) -> list[Any]:
+    """With what a secret was asked for."""
+    return [asked.body for asked in fake.asked if asked.method == "POST"]
+
+
+def entered(out: str) -> dict[str, str]:
+    """What is to be entered at GitHub."""
+    pairs = (line.strip().split("  ", 1) for line in out.splitlines() if line.startswith("  "))
+    return {name: value.strip() for name, value in pairs}
+
+
+def test_switched_on_it_says_what_to_enter_at_github_and_the_secret_once(fake: Fake, ownstack: Run) -> None:
+    switched(fake)
+    ended = ownstack(*ON)
+    assert ended.code == 0
+    assert fake.asked[0].body == {"stack": "review-stack", "image": IMAGE, "forks": False, "secrets": False}
+    assert ended.out.startswith("Pull requests get review apps of shop on review-stack: shop-pr-NUMBER.\n")
+    assert entered(ended.out) == {
+        "Payload URL": URL,
+        "Content type": "application/json",
+        "Secret": SECRET,
+        "Events": "Let me select individual events: Pull requests",
+    }
+    assert (made(fake), "shown once" in ended.err) == ([{}], True)
+
+
+def test_one_that_has_a_secret_keeps_it(fake: Fake, ownstack: Run) -> None:
+    switched(fake, exists=True)
+    plain, json = ownstack(*ON), ownstack(*ON, "--json")
+    assert (plain.code, made(fake), SECRET in plain.out) == (0, [], False)
+    assert "--new-secret" in entered(plain.out)["Secret"]
+    assert json.json["webhook"] == {"url": URL, "secret": None}
+    assert json.json["command"]["type"] == "ReviewAppsEnabled"
+
+
+def test_unless_another_one_is_wanted(fake: Fake, ownstack: Run) -> None:
+    switched(fake, exists=True)
+    ended = ownstack(*ON, "--new-secret", "--json")
+    assert (ended.json["webhook"]["secret"], made(fake)) == (SECRET, [{}])
+
+
+def test_a_secret_of_ones_own_is_read_from_a_file_and_not_shown(fake: Fake, ownstack: Run, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(f"{MINE}\n")
+    switched(fake, exists=True, secret=MINE)
+    plain, json = (ownstack(*ON, "--secret-file", str(tmp_path / "secret"), *more) for more in ((), ("--json",)))
+    assert (plain.code, made(fake)) == (0, [{"secret": MINE}, {"secret": MINE}])
+    assert entered(plain.out)["Secret"] == "the one that you gave"
+    assert json.json["webhook"] == {"url": URL, "secret": None}
+
+
+@pytest.mark.parametrize("secret", ["", "short", "x" * 257, "pass\x07word" * 4, "gänsefüßchen" * 4])
+def test_one_that_is_too_weak_or_can_not_be_typed_in_at_github_is_not_sent_nor_shown(
+    fake: Fake, ownstack: Run, tmp_path: Path, secret: str
+) -> None:
+    (tmp_path / "s").write_text(secret)
+    ended = ownstack(*ON, "--secret-file", str(tmp_path / "s"))
+    assert (ended.code, fake.asked, bool(secret) and secret in ended.err) == (2, [], False)
+
+
+def test_or_from_standard_input(fake: Fake, ownstack: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{MINE}\r\n", newline=""))
+    switched(fake)
+    assert (ownstack(*ON, "--secret-file", "-").code, made(fake)) == (0, [{"secret": MINE}])
+
+
+@pytest.mark.parametrize(
+    ("options", "body"),
+    [
+        (("--expires", "5d"), {"expires": 432_000}),
+        (("--expires", "36h"), {"expires": 129_600}),
+        (("--expires=90m",), {"expires": 5_400}),
+        (("--allow-forks",), {"forks": True}),
+        (("--with-secrets",), {"secrets": True}),
+    ],
+)
+def test_what_is_chosen_is_sent(fake: Fake, ownstack: Run, options: tuple[str, ...], body: dict[str, Any]) -> None:
+    fake.on("PUT", "/pipelines/shop/review-apps", accepted("ReviewAppsEnabled"))
+    ended = ownstack(*ON, *options, "--no-wait")
+    assert (ended.out, len(fake.asked)) == ("Sent: ReviewAppsEnabled c1\n", 1)
+    assert {name: fake.asked[0].body[name] for name in body} == body
+
+
+def test_an_address_that_github_can_not_reach_is_said_to_be_one(fake: Fake, ownstack: Run) -> None:
+    switched(fake, url="http://127.0.0.1:8700/webhooks/github")
+    assert "GitHub can't reach this address" in ownstack(*ON).err
+
+
+def test_switched_off_nothing_is_made(fake: Fake, ownstack: Run) -> None:
+    fake.on("DELETE", "/pipelines/shop/review-apps", admitted("ReviewAppsDisabled"))
+    ended = ownstack("app", "pipeline", "review-apps", "shop", "--off")
+    assert (ended.code, len(fake.asked)) == (0, 1)
+    assert ended.out.startswith("Pull requests get no review apps of shop any more")
+
+
+def test_what_is_refused_makes_no_secret(fake: Fake, ownstack: Run) -> None:
+    fake.on("PUT", "/pipelines/shop/review-apps", problem(409, "secrets-for-forks", "Anybody may.", "Leave out one."))
+    assert (ownstack(*ON, "--allow-forks", "--with-secrets").code, len(fake.asked)) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (*ON[:4],),
+        (*ON[:6],),
+        (*ON, "--off"),
+        (*ON[:4], "--off", "--new-secret"),
+        (*ON, "--expires", "5"),
+        (*ON, "--expires", "5w"),
+        (*ON, "--expires", "-5d"),
+        (*ON, "--expires", "٥d"),
+        (*ON, "--secret-file", "x", "--new-secret"),
+        (*ON, "--secret-file", "/nowhere/secret"),
+        (*ON, "--secret-file", "-"),
+    ],
+)
+def test_what_makes_no_sense_is_not_sent(
+    fake: Fake, ownstack: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    assert (ownstack(*arguments).code, fake.asked) == (2, [])
+
+
+def test_a_pipeline_shows_how_pull_requests_get_their_apps_and_which_there_are(fake: Fake, ownstack: Run) -> None:
+    chosen = {"stack": "review-stack", "image": IMAGE, "expires": 432_000, "forks": True, "secrets": False}
+    view = {"production": "shop", "created_at": 1, "stages": [STAGE], "review_apps": chosen}
+    fake.on("GET", "/pipelines/shop", ok(view))
+    fake.on("GET", "/apps", page(APP, REVIEWED, CLONED))
+    plain, json = ownstack("app", "pipeline", "info", "shop"), ownstack("app", "pipeline", "info", "shop", "--json")
+    assert f"on review-stack, {IMAGE}, gone 5d after the last deployment, forks, too" in plain.out
+    assert [line.split()[0] for line in plain.out.splitlines()[-2:]] == ["shop-pr-7", "pr-9"]
+    assert json.json == view
