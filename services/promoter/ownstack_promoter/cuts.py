@@ -82,7 +82,7 @@ def _what_no_look_will_tell(team: Team) -> Iterator[Message]:
         if waiting.job not in team.jobs:
             yield import_failed(waiting, CODE, "It was cut before the stack was looked at.")
     for resolving in team.resolvings.values():
-        if resolving.job not in team.image_jobs:
+        if resolving.job not in team.image_jobs or not resolving.stacks:
             yield unresolved(resolving, CODE, "It was cut before a registry was asked.")
         elif resolving.app not in team.apps:
             yield unresolved(resolving, CODE, f"{resolving.app} is gone.")

@@ -80,6 +80,7 @@ def _resolving(fact: DeployBegun) -> Resolving:
 
 @evolves(DeployBegun)
 def deploy_begun(team: Team, fact: DeployBegun) -> None:
+    team.leave_to(fact.app, fact.rollout, fact.stacks)
     team.resolvings[fact.rollout] = _resolving(fact)
 
 
@@ -158,6 +159,8 @@ def rollout_of_deploy(fact: DeployOpened) -> Rollout:
 
 @evolves(DeployOpened)
 def deploy_opened(team: Team, fact: DeployOpened) -> None:
+    if not fact.config_change:
+        team.leave_to(fact.app, fact.rollout, fact.stacks)
     if (waiting := team.resolvings.pop(fact.rollout, None)) is not None:
         team.close_image_job(waiting.job)
     team.rollouts[fact.rollout] = rollout_of_deploy(fact)

@@ -136,6 +136,7 @@ def rollout_of_promotion(fact: PromotionOpened) -> Rollout:
 @evolves(PromotionOpened)
 def promotion_opened(team: Team, fact: PromotionOpened) -> None:
     team.end_looking(fact.promotion)
+    team.leave_to(fact.target, fact.promotion, fact.stacks)
     team.rollouts[fact.promotion] = rollout_of_promotion(fact)
 
 

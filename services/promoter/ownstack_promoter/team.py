@@ -101,6 +101,14 @@ class Team:
         app.active = rollout
         self.timers.cancel(f"close:{app.name}")
 
+    def leave_to(self, app: str, rollout: str, stacks: Iterable[str]) -> None:
+        """Fold: deployments that wait for their image leave these stacks to a newer rollout."""
+        for waiting in self.resolvings.values():
+            if waiting.id == rollout:
+                return  # those that follow are newer
+            if waiting.app == app:
+                waiting.stacks = tuple(stack for stack in waiting.stacks if stack not in stacks)
+
     def close_image_job(self, job: str | None) -> None:
         """Fold: nobody waits for its answer any more."""
         if job is not None and self.image_jobs.pop(job, None) is not None:

@@ -85,9 +85,11 @@ def refuse_too_large(scope: Scope) -> None:
 
 
 def _release(team: Team, app: App, config: Config, concerned: Sequence[str], moment: Moment) -> Iterator[Message]:
-    """Release what is live once more, where its config is another now; unless a rollout that waits will."""
+    """Release what is live once more, where its config is another now; unless a deployment that waits will. A promotion
+    that waits may be cancelled."""
     stacks = [s for s in concerned if _will_run_with(team, app, s) not in (None, config.fingerprint_on(s))]
-    if not stacks or any(set(stacks) <= set(team.rollouts[name].stacks) for name in app.queue):
+    waiting = (team.rollouts[name] for name in app.queue)
+    if not stacks or any(w.kind == "deploy" and set(stacks) <= set(w.stacks) for w in waiting):
         return
     refuse_taken(team, moment.id)
     image = None

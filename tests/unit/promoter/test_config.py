@@ -11,7 +11,7 @@ from ownstack_contracts.apps import NO_CONFIG, AppDestroyed, AppSettingsChanged,
 from ownstack_contracts.config import MOST_VARIABLES, ConfigErased, ConfigSet, ConfigValue
 from ownstack_contracts.jobs import PostdeployRequested, StackDeployRequested, StackDeployUnchanged, StackRunRequested
 from ownstack_contracts.message import Message
-from ownstack_contracts.promotions import PromotionOpened, PromotionSucceeded
+from ownstack_contracts.promotions import PromotionCancelRequested, PromotionOpened, PromotionSucceeded
 from ownstack_contracts.rollouts import (
     DeployFailed,
     DeployOpened,
@@ -178,6 +178,16 @@ def test_a_change_is_taken_up_by_a_rollout_that_waits() -> None:
     ended = story.finish(story.succeed(first))
     second = next(r for r in of(StackDeployRequested, ended) if r.rollout == "d2")
     assert set(variables(second)) == {"A"}
+
+
+def test_a_change_is_not_left_to_a_promotion_that_waits_and_may_be_cancelled() -> None:
+    story = live_shop("eu-1")
+    (first,) = of(StackDeployRequested, story.say(DeployRequested(app="shop", image=B)))
+    story.promote("shop-staging", id="p2")
+    story.say(setting(story, values={"A": "1"}), id="s1")
+    story.say(PromotionCancelRequested(promotion="p2"))
+    ended = story.finish(story.succeed(first))
+    assert set(variables(next(r for r in of(StackDeployRequested, ended) if r.rollout == "s1"))) == {"A"}
 
 
 def test_a_change_that_waits_supersedes_no_image_and_an_image_supersedes_it() -> None:

@@ -126,6 +126,16 @@ def test_a_newer_deployment_supersedes_one_that_waits_for_its_image() -> None:
     assert one(DeploySuperseded, facts).rollout == "t2"
 
 
+def test_an_older_tag_that_is_resolved_late_leaves_a_stack_to_the_newer_deployment() -> None:
+    story = shop("eu-1", "us-1")
+    first = begun(story, id="t1")
+    (newer,) = of(StackDeployRequested, story.say(DeployRequested(app="shop", image=C, stacks=("eu-1",)), id="d2"))
+    story.finish([newer])
+    facts = story.say(resolved(first))
+    assert one(DeployOpened, facts).stacks == ("us-1",)
+    assert one(StackDeployRequested, facts).stack == "us-1"
+
+
 def test_an_app_that_waits_for_an_image_is_not_taken_apart_but_can_be_destroyed() -> None:
     story = shop("eu-1", "us-1")
     story.app("blog", "eu-1", "us-1")
