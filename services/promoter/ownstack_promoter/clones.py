@@ -8,12 +8,13 @@ from dataclasses import replace
 from ownstack_contracts.message import Message
 from ownstack_contracts.reviews import AppCloned, clone_id
 from ownstack_promoter.apps import RUN_RELEASE_TASKS, refuse_existing
+from ownstack_promoter.change import Change
 from ownstack_promoter.deploys import open_deploy, opened
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.looks import look
 from ownstack_promoter.model import App
 from ownstack_promoter.refused import Refused
-from ownstack_promoter.rollouts import refuse_taken
+from ownstack_promoter.rollouts import live_image, refuse_taken
 from ownstack_promoter.team import Team, refuse_stackless
 from ownstack_promoter.variables import configure, refuse_too_large
 
@@ -25,12 +26,13 @@ def clone(team: Team, command: AppCloned, moment: Moment) -> Iterator[Message]:
     team.stack(command.stack)
     refuse_other_id(command.app, command.app_id, moment)
     refuse_too_large(command.values)
-    image = _current_image(team, source) if command.deploy else None
+    image = _current_image(source) if command.deploy else None
+    if image is not None:
+        refuse_taken(team, moment.id)
     yield command
     app = cloned(team, command)
     yield look(team, app.name, app.id, command.stack, moment)
     if image is not None:
-        refuse_taken(team, moment.id)
         yield from open_deploy(team, opened(app, image, (command.stack,), moment), app, moment)
 
 
@@ -44,16 +46,16 @@ def refuse_other_id(app: str, app_id: str, moment: Moment) -> None:
         )
 
 
-def _current_image(team: Team, source: App) -> str:
+def _current_image(source: App) -> str:
     refuse_stackless(source)
-    number = team.current_release(source)
-    if number is None:
+    image = live_image(source, tuple(source.stacks), Change())
+    if image is None:
         raise Refused(
             "nothing-to-clone",
-            f"{source.name} has no release that is live on all its stacks, so there is no image to deploy.",
-            hint=f"ownstack app info {source.name}, or clone it without --deploy",
+            f"The stacks of {source.name} do not run one image that could be deployed elsewhere.",
+            hint=f"ownstack app info {source.name} says what runs; or clone it without --deploy",
         )
-    return source.releases[number].image
+    return image
 
 
 def cloned(team: Team, fact: AppCloned) -> App:

@@ -31,7 +31,13 @@ def deploy(team: Team, command: DeployRequested, moment: Moment) -> Iterator[Mes
 
 
 def opened(
-    app: App, image: str | None, stacks: Sequence[str], moment: Moment, *, redeploy: bool = False
+    app: App,
+    image: str | None,
+    stacks: Sequence[str],
+    moment: Moment,
+    *,
+    redeploy: bool = False,
+    config_change: bool = False,
 ) -> DeployOpened:
     """A deployment that the command of this moment opens."""
     return DeployOpened(
@@ -42,7 +48,7 @@ def opened(
         stacks=tuple(stacks),
         redeploy=redeploy,
         requester=moment.actor,
-        config_change=False,
+        config_change=config_change,
     )
 
 

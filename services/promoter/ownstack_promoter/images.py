@@ -79,7 +79,7 @@ def image_retagged(team: Team, report: ImageRetagged, moment: Moment) -> Iterato
         return
     if digest_of(report.image) != digest_of(rollout.pinned):
         other = f"The tag is on {digest_of(report.image)}, which is another image."
-        skipped = ImageRetagSkipped(job=report.job, app=report.app, code="digest-differs", message=other)
+        skipped = ImageRetagSkipped(job=report.job, app=report.app, code="digest-mismatch", message=other)
         yield from _goes_on(team, rollout, skipped, rollout.pinned, moment)
     else:
         yield from _goes_on(team, rollout, report, report.image, moment)

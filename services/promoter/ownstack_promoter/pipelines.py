@@ -58,6 +58,8 @@ def _refuse_open_promotion(team: Team, stage: str) -> None:
 @evolves(PipelineRemoved)
 def pipeline_removed(team: Team, fact: PipelineRemoved) -> None:
     del team.pipelines[fact.production]
+    for known in [known for known in team.closed_reviews if known[0] == fact.production]:
+        del team.closed_reviews[known]
 
 
 @decides(StagingAdded)

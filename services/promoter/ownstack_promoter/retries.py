@@ -36,7 +36,7 @@ def _last_rollout(team: Team, app: App) -> Rollout:
         raise Refused(
             "nothing-to-retry",
             f"{app.name} has not been deployed.",
-            hint=f"ownstack deploy {app.name} --image repo@sha256:…",
+            hint=f"ownstack deploy {app.name} --image REPO:TAG",
         )
     return team.rollouts[app.last]
 

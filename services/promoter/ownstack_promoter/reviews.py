@@ -96,14 +96,17 @@ def open_review(team: Team, command: ReviewAppOpened, moment: Moment) -> Iterato
             hint=f"ownstack app pipeline review-apps {command.production} … --allow-forks, if you trust all of them",
         )
     refuse_taken(team, moment.id)
+    refuse_other_id(name, command.app_id, moment)
     app = team.apps.get(name) if name in team.reviews else None
-    if app is not None:
+    if app is None:
+        refuse_existing(team, name)
+        refuse_too_large(command.values)
+    else:
         refuse_stackless(app)
     yield command.model_copy(update={"values": {}})  # they are those of the clone, if there is to be one
     if app is None:
-        refuse_existing(team, name)
         app = yield from _made(team, command, name, reviews, moment)
-    else:
+    elif app.id != command.app_id:
         yield ConfigErased(app=name, app_id=command.app_id)  # values were sealed for an app that there will never be
     updated = update(command, app, reviews, moment)
     yield updated
@@ -127,9 +130,6 @@ def update(command: ReviewAppOpened, app: App, reviews: ReviewApps, moment: Mome
 def _made(
     team: Team, command: ReviewAppOpened, name: str, reviews: ReviewApps, moment: Moment
 ) -> Generator[Message, None, App]:
-    refuse_other_id(name, command.app_id, moment)
-    refuse_too_large(command.values)
-    team.stack(reviews.stack)
     fact = AppCloned(
         source=command.production, app=name, app_id=command.app_id, stack=reviews.stack, values=command.values
     )
@@ -142,8 +142,9 @@ def _made(
 def _refuse_outdated(team: Team, command: ReviewAppOpened | ReviewAppClosed) -> None:
     """What is delivered late must not undo what came after it."""
     review = team.reviews.get(review_app(command.production, command.number))
-    known = review.at if review is not None else team.closed_reviews.get((command.production, command.number), 0)
-    if command.at < known:
+    closed = team.closed_reviews.get((command.production, command.number))
+    is_gone = closed is not None and closed == command.at and isinstance(command, ReviewAppOpened)
+    if command.at < (review.at if review is not None else closed or 0) or is_gone:
         raise Refused(
             "pull-request-outdated",
             f"Pull request {command.number} of {command.production} is known as it was later than that.",

@@ -78,7 +78,7 @@ def objection(looking: Looking, source: App, held: dict[str, Holding | None]) ->
         return _drift(looking, source, looking.expected, held)
     images = {holding.digest if holding else None for holding in held.values()}
     if images == {None}:
-        deploy = f"ownstack deploy {source.name} --image repo@sha256:…"
+        deploy = f"ownstack deploy {source.name} --image REPO:TAG"
         return failed(looking, "nothing-to-promote", f"Nothing of {source.name} is live. Deploy to it first: {deploy}")
     if len(images) > 1:
         return failed(looking, "release-mixed", _mixed(source, held))

@@ -155,6 +155,13 @@ def remove_stack(team: Team, command: StackRemoved, _: Moment) -> Iterator[Messa
             f"{stack.name} is used by {listed(a.name for a in users)}.",
             hint=f"ownstack app remove-stack {users[0].name} {stack.name}, or --forget to leave them behind",
         )
+    for pipeline in team.pipelines.values():
+        if pipeline.reviews is not None and pipeline.reviews.stack == stack.name:
+            raise Refused(
+                "stack-in-use",
+                f"The review apps of {pipeline.name} are made on {stack.name}.",
+                hint=f"ownstack app pipeline review-apps {pipeline.name} --off, or --stack ANOTHER",
+            )
     for app in users:
         team.refuse_busy(app)
     _refuse_importing(team, stack)

@@ -99,7 +99,7 @@ def _release(team: Team, app: App, config: Config, concerned: Sequence[str], mom
             mixed_images(app, stacks, Change()),
             hint="--no-deploy keeps the change for the next deployment",
         )
-    fact = opened(app, image, stacks, moment).model_copy(update={"config_change": True})
+    fact = opened(app, image, stacks, moment, config_change=True)
     yield from open_deploy(team, fact, app, moment, Change(config=config))
 
 

@@ -98,6 +98,15 @@ def test_what_can_not_be_cloned_is_refused(fields: dict[str, Any], code: str) ->
     assert story.refused(cloning(**fields), id="n1") == code
 
 
+def test_the_image_is_asked_for_and_not_the_config_that_its_stacks_have() -> None:
+    story = live_shop()
+    app_id = story.team.apps["shop"].id
+    story.say(ConfigSet(app="shop", app_id=app_id, values={"B": sealed("1")}, deploy=False))
+    story.finish(story.say(ConfigSet(app="shop", app_id=app_id, stack="us-1", values={"A": sealed("1")})))
+    assert story.team.current_release(story.team.apps["shop"]) is None
+    assert one(StackDeployRequested, story.say(cloning(deploy=True), id="n1")).image == A
+
+
 def test_a_source_whose_stacks_run_two_images_has_none_to_clone() -> None:
     story = live_shop()
     story.finish(story.say(DeployRequested(app="shop", image=B, stacks=("eu-1",))))

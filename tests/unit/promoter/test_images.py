@@ -179,7 +179,7 @@ def test_a_tag_on_another_image_counts_as_none() -> None:
     story = shop("eu-1")
     request = tagging(story)
     facts = story.say(ImageRetagged(job=request.job, app="shop", image=B))
-    assert one(ImageRetagSkipped, facts).code == "digest-differs"
+    assert one(ImageRetagSkipped, facts).code == "digest-mismatch"
     assert one(StackDeployRequested, facts).image == A
 
 

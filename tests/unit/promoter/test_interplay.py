@@ -50,9 +50,9 @@ def resolved(job: ImageResolveRequested, image: str = C) -> ImageResolved:
     return ImageResolved(job=job.job, app=job.app, image=f"{job.reference}@{digest_of(image)}")
 
 
-def push(at: int = 1, **fields: object) -> ReviewAppOpened:
-    """A state of the first pull request; the first such command is `g1`."""
-    app_id = clone_id("shop-pr-1", "g1")
+def push(at: int = 1, *, command: str = "g1", **fields: object) -> ReviewAppOpened:
+    """A state of the first pull request, by this command."""
+    app_id = clone_id("shop-pr-1", command)
     return ReviewAppOpened(production="shop", number=1, sha="a" * 40, at=at, app_id=app_id, **fields)  # type: ignore[arg-type]
 
 
@@ -90,7 +90,7 @@ def test_a_command_that_waits_beside_a_review_app_that_expires_ends_once() -> No
 
 def test_closed_while_it_is_deployed_and_the_next_image_is_awaited_that_one_never_comes() -> None:
     story, request = reviewed()
-    job = one(ImageResolveRequested, story.say(push(at=2), id="g2"))
+    job = one(ImageResolveRequested, story.say(push(at=2, command="g2"), id="g2"))
     facts = story.say(ReviewAppClosed(production="shop", number=1, at=3))
     assert one(DeployCancelled, facts).rollout == "g2"
     assert story.say(resolved(job)) == []
@@ -102,7 +102,7 @@ def test_a_push_to_a_review_app_that_is_on_no_stack_any_more_is_refused() -> Non
     story, request = reviewed()
     story.finish(story.succeed(request))
     story.say(AppStackRemoved(app="shop-pr-1", stack="review-1"))
-    assert story.refused(push(at=2)) == "app-without-stacks"
+    assert story.refused(push(at=2, command="g2"), id="g2") == "app-without-stacks"
 
 
 def test_what_only_another_stack_has_had_is_not_taken_from_a_stack() -> None:

@@ -39,6 +39,7 @@ from ownstack_contracts.rollouts import (
     DeploySuperseded,
     StackRetryRequested,
 )
+from ownstack_contracts.stacks import StackRemoved
 
 SHA = "9f2c41d07b1e4a6f8c3d5e7f9a0b1c2d3e4f5a6b"
 OTHER_SHA = "0" * 40
@@ -117,6 +118,14 @@ def test_a_push_deploys_anew_and_leaves_the_variables_as_they_are() -> None:
     assert one(ConfigErased, facts).app_id == clone_id("shop-pr-7", "g2"), "values were sealed for it, in vain"
     assert one(ReviewAppUpdated, facts).app_id == clone_id("shop-pr-7", "g1")
     assert set(story.team.apps["shop-pr-7"].config.shared.values()) == {sealed("1")}
+
+
+@pytest.mark.parametrize("whose", ["shop", "shop-pr-7"])
+def test_what_names_another_creation_is_refused_and_erases_no_config(whose: str) -> None:
+    story = with_reviews()
+    pull_request(story, id="g1")
+    forged = opened(id="g2", at=2).model_copy(update={"app_id": story.team.apps[whose].id})
+    assert story.refused(forged, id="g2") == "app-id-invalid"
 
 
 def test_a_push_while_the_image_is_awaited_makes_that_one_outdated() -> None:
@@ -205,6 +214,15 @@ def test_what_is_delivered_late_undoes_nothing() -> None:
     assert story.refused(opened(id="g3", at=5), id="g3") == "pull-request-outdated"
 
 
+def test_closed_and_opened_in_the_same_second_it_is_closed() -> None:
+    story = with_reviews()
+    closed(story, at=6)
+    assert story.refused(opened(id="g1", at=6), id="g1") == "pull-request-outdated"
+    pull_request(story, id="g2", number=8, at=5)
+    closed(story, number=8, at=5)
+    assert "shop-pr-8" not in story.team.apps
+
+
 def test_closed_before_it_was_ever_opened_it_is_not_opened_after_that() -> None:
     story = with_reviews()
     assert names(closed(story, at=6)) == ["ReviewAppClosed"]
@@ -268,6 +286,13 @@ def test_one_that_was_destroyed_by_hand_comes_back_with_the_next_push() -> None:
 def test_pull_requests_from_forks_are_refused_unless_they_are_allowed() -> None:
     assert with_reviews().refused(opened(id="g1", fork=True), id="g1") == "fork-not-allowed"
     assert pull_request(with_reviews(forks=True), id="g1", fork=True)
+
+
+def test_the_stack_of_review_apps_is_not_removed_while_they_are_made_there() -> None:
+    story = with_reviews()
+    assert story.refused(StackRemoved(stack="review-1")) == "stack-in-use"
+    story.say(ReviewAppsDisabled(production="shop"))
+    assert story.say(StackRemoved(stack="review-1"))
 
 
 def test_an_app_of_the_same_name_that_is_no_review_app_is_left_alone() -> None:
