@@ -14,8 +14,6 @@ import typer
 from ownstack.exits import Exit, Failure
 from ownstack.sending import must
 
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
-"""What a variable can be called: as in an environment."""
 _HOW = "ownstack config:set APP KEY=VALUE …, or KEY alone with --stdin"
 _BREAK = re.compile(r"\r\n|\n|\r")
 _LAST_BREAK = re.compile(r"\r?\n\Z")
@@ -29,13 +27,20 @@ class Dotenv(NamedTuple):
     twice: list[str]
 
 
+def _is_name(text: str) -> bool:
+    """Whether a variable can be called so."""
+    from ownstack_contracts.names import CONFIG_KEY_PATTERN  # noqa: PLC0415 - most of what is typed does without
+
+    return re.fullmatch(CONFIG_KEY_PATTERN, text) is not None
+
+
 def of_words(words: Sequence[str], *, stdin: bool) -> dict[str, str]:
     """The variables that words give: `KEY=VALUE`, and with `stdin` one `KEY` whose value is read. Raises Failure."""
     values: dict[str, str] = {}
     for place, word in enumerate(words, 1):
         name, equals, value = word.partition("=")
         must(equals or stdin, f"Word {place} after the app is no KEY=VALUE.", _HOW)
-        must(NAME.fullmatch(name), f"What stands before the `=` in word {place} is no name of a variable.", _RULE)
+        must(_is_name(name), f"What stands before the `=` in word {place} is no name of a variable.", _RULE)
         must(name not in values, f"{name} is given twice.", "Give it once.")
         values[name] = value
     if stdin:
@@ -51,7 +56,7 @@ _RULE = "Letters, digits and underscores, not beginning with a digit, at most 25
 def names(words: Sequence[str]) -> list[str]:
     """Names of variables, each once, in order. Raises Failure; a value that was given by mistake is not repeated."""
     for place, word in enumerate(words, 1):
-        must(NAME.fullmatch(word), f"Word {place} after the app is no name of a variable.", _RULE)
+        must(_is_name(word), f"Word {place} after the app is no name of a variable.", _RULE)
     return list(dict.fromkeys(words))
 
 
@@ -76,7 +81,7 @@ def of_file(file: str) -> Dotenv:
         line = found.original.line + _breaks_before(found.original.string)
         if found.error or found.key is None or found.value is None:
             raise _unread(said, line, "can't be read: a line is KEY=VALUE, or begins with #")
-        if not NAME.fullmatch(found.key):
+        if not _is_name(found.key):
             raise _unread(said, line, "has no name of a variable before its `=`")
         if found.key in values:
             twice[found.key] = None

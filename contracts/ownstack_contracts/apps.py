@@ -32,7 +32,7 @@ was looked at."""
 
 
 ConfigKeys = Annotated[Many[ConfigKey], Field(max_length=1_000)]
-"""The names of an app's config variables on a stack, in order; never their values."""
+"""Names of config variables; never their values."""
 
 MOST_STACKS = 5_000
 """How many stacks an app may be on: what became of each must fit into one fact of at most 1 MiB, as Kafka has it."""

@@ -75,15 +75,19 @@ _SUPERSEDED = tuple(rollouts.StackResult(stack=s, outcome="superseded") for s in
 _PROMOTED: dict[str, Any] = {"promotion": _PROMOTION, "source": "shop-staging", "target": "shop"}
 _DONE: dict[str, Any] = {"rollout": _DEPLOY, "app": "shop-staging"}
 _SEALED = "v1.8aGV0RW1vTm9uY2V4tq2v0m3Qm1wL3o8h6zq6yCq5c0xq0b5pXg"
+_SEALED_TOO = "v1.Zk1wQ2x0R3ZKd0xwTj5dV9m3b0Qw2sT8yHqk4n7R1cXe5uJzLg"
+_CONFIGURED = "7c" * 16
 _VALUES = {
     "DATABASE_URL": config.ConfigValue(sealed=_SEALED, fingerprint="6d" * 16),
-    "RAILS_ENV": config.ConfigValue(sealed=_SEALED, fingerprint="0e" * 16, secret=False),
+    "RAILS_ENV": config.ConfigValue(sealed=_SEALED_TOO, fingerprint="0e" * 16, secret=False),
 }
 _CONFIG = (
     config.ConfigEntry(name="DATABASE_URL", sealed=_SEALED),
-    config.ConfigEntry(name="REGION", sealed=_SEALED, stack="eu-1"),
+    config.ConfigEntry(name="REGION", sealed=_SEALED_TOO, stack="eu-1"),
 )
-_REVIEW, _SHA = "github-72d3162e", "9f2c41d07b1e4a6f8c3d5e7f9a0b1c2d3e4f5a6b"
+_COMMAND = "9d0c2f6e-promote"
+"""The id of each golden command."""
+_REVIEW, _SHA = "github-72d3162e-cc78-11e3-81ab-4c9367dc0958.1f4ff3a3", "9f2c41d07b1e4a6f8c3d5e7f9a0b1c2d3e4f5a6b"
 _PULL_REQUEST: dict[str, Any] = {"production": "shop", "number": 7}
 _IMAGE_JOB: dict[str, Any] = {"app": "shop", "app_id": "shop.7", "waiting_until": _NOON + 60_000}
 
@@ -104,14 +108,19 @@ _COMMANDS: tuple[Message, ...] = (
     apps.AppSettingsChanged(app="shop", release_task="first-stack", postdeploy="once-per-app", running_deadline=600),
     config.ConfigSet(app="shop", app_id="shop.7", stack="eu-1", values=_VALUES, unset=("OLD_KEY",), deploy=False),
     reviews.AppCloned(
-        source="shop", app="shop-demo", app_id="shop-demo.c2f5d0c1b7a64e98", stack="eu-1", values=_VALUES, deploy=True
+        source="shop",
+        app="shop-demo",
+        app_id=reviews.clone_id("shop-demo", _COMMAND),
+        stack="eu-1",
+        values=_VALUES,
+        deploy=True,
     ),
     reviews.ReviewAppsEnabled(
         production="shop", stack="review-1", image="ghcr.io/acme/shop:pr-{number}-{sha}", expires=432_000
     ),
     reviews.ReviewAppsDisabled(production="shop"),
     reviews.ReviewAppOpened(
-        **_PULL_REQUEST, sha=_SHA, at=_NOON, app_id="shop-pr-7.c8d1f3b6a90e2c475", fork=False, values=_VALUES
+        **_PULL_REQUEST, sha=_SHA, at=_NOON, app_id=reviews.clone_id("shop-pr-7", _COMMAND), fork=False, values=_VALUES
     ),
     reviews.ReviewAppClosed(**_PULL_REQUEST, at=_NOON + 3_600_000),
     pipelines.PipelineCreated(production="shop"),
@@ -193,7 +202,7 @@ _DEPLOYS: tuple[Message, ...] = (
         **_JOB,
         **_RELEASE,
         job=f"{_PROMOTION}.eu-1.1",
-        config_fingerprint="7c" * 16,
+        config_fingerprint=_CONFIGURED,
         release_task=True,
         config=_CONFIG,
         config_unset=("OLD_KEY",),
@@ -211,7 +220,7 @@ _DEPLOYS: tuple[Message, ...] = (
         waiting_until=_NOON + 60_000,
     ),
     images.ImageResolveRequested(
-        **{**_IMAGE_JOB, "app": "shop-pr-7", "app_id": "shop-pr-7.c8d1f3b6a90e2c475"},
+        **{**_IMAGE_JOB, "app": "shop-pr-7", "app_id": reviews.clone_id("shop-pr-7", _REVIEW)},
         job=f"{_REVIEW}#image",
         rollout=_REVIEW,
         reference=f"ghcr.io/acme/shop:pr-7-{_SHA}",
@@ -250,7 +259,7 @@ _CONSEQUENCES: tuple[Message, ...] = (
         app_id="shop.7",
         release=12,
         image=_SHOP,
-        config_fingerprint=apps.NO_CONFIG,
+        config_fingerprint=_CONFIGURED,
         origin="promotion",
         rollout=_PROMOTION,
         source_app="shop-staging",
@@ -269,7 +278,7 @@ _CONSEQUENCES: tuple[Message, ...] = (
     reviews.ReviewAppUpdated(
         **_PULL_REQUEST,
         app="shop-pr-7",
-        app_id="shop-pr-7.c8d1f3b6a90e2c475",
+        app_id=reviews.clone_id("shop-pr-7", _REVIEW),
         sha=_SHA,
         at=_NOON,
         image=f"ghcr.io/acme/shop:pr-7-{_SHA}",
@@ -279,7 +288,7 @@ _CONSEQUENCES: tuple[Message, ...] = (
     rollouts.DeployBegun(
         rollout=_REVIEW,
         app="shop-pr-7",
-        app_id="shop-pr-7.c8d1f3b6a90e2c475",
+        app_id=reviews.clone_id("shop-pr-7", _REVIEW),
         reference=f"ghcr.io/acme/shop:pr-7-{_SHA}",
         stacks=("review-1",),
         redeploy=False,
@@ -287,7 +296,7 @@ _CONSEQUENCES: tuple[Message, ...] = (
     ),
     rollouts.DeployOpened(**_OPENED, rollout=_DEPLOY, app="shop-staging", app_id="shop-staging.9"),
     rollouts.RolloutQueued(**_ROLLOUT, stacks=("eu-1", "us-1"), behind=_DEPLOY),
-    rollouts.RolloutStarted(**_ROLLOUT, stacks=("eu-1", "us-1"), release=12, config_fingerprint=apps.NO_CONFIG),
+    rollouts.RolloutStarted(**_ROLLOUT, stacks=("eu-1", "us-1"), release=12, config_fingerprint=_CONFIGURED),
     promotions.PromotionBegun(
         promotion=_PROMOTION,
         source="shop-staging",
@@ -306,7 +315,7 @@ _CONSEQUENCES: tuple[Message, ...] = (
         source_release=5,
         target="shop",
         target_app_id="shop.7",
-        config_fingerprint=apps.NO_CONFIG,
+        config_fingerprint=_CONFIGURED,
     ),
     jobs.StackDeployUnchanged(**_PLACE, deployment=f"{_PROMOTION}.eu-1", rollout=_PROMOTION, release=12),
     jobs.StackDeployExpired(**_PLACE, job=f"{_PROMOTION}.eu-1.1", deployment=f"{_PROMOTION}.eu-1", deadline="waiting"),

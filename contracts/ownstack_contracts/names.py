@@ -47,7 +47,9 @@ Driver = Literal["dokku", "program", "noop"]
 """How a stack is driven: `dokku` is a Dokku server over SSH; `program` runs a program of the user's once per phase;
 `noop` does nothing, for benchmarks."""
 
-ConfigKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}$")]
+CONFIG_KEY_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,254}$"
+
+ConfigKey = Annotated[str, StringConstraints(pattern=CONFIG_KEY_PATTERN)]
 """The name of a config variable: as in an environment (POSIX.1-2017, 8.1)."""
 
 # The grammar of image references and digests: the OCI distribution specification and the OCI image specification

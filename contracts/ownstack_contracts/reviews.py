@@ -42,6 +42,15 @@ def _is_template(template: str) -> str:
 ImageTemplate = Annotated[str, StringConstraints(max_length=400), AfterValidator(_is_template)]
 """An image reference with a tag, in which {number}, {sha} and {short_sha} stand for those of the pull request."""
 
+SHORTEST_SECRET, LONGEST_SECRET = 16, 256
+"""Characters of the secret that webhooks are signed with."""
+
+
+def is_webhook_secret(secret: str) -> bool:
+    """Whether webhooks can be signed with it: printable ASCII, which no form and no file writes another way."""
+    return SHORTEST_SECRET <= len(secret) <= LONGEST_SECRET and secret.isascii() and secret.isprintable()
+
+
 LONGEST_PRODUCTION = 63 - len("-pr-2147483647")
 """How long the name of an app with review apps may be: theirs is longer."""
 

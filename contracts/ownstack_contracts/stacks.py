@@ -15,6 +15,10 @@ DriverSettings = Annotated[dict[SettingKey, SettingValue], Field(max_length=32)]
 """What a driver wants to know of a stack beside its address; never a secret."""
 
 
+RUN_RELEASE_TASKS = ("dokku",)
+"""Drivers whose deployment runs the release task by itself, so that it can't be run on the first stack alone."""
+
+
 class StackAdded(Command):
     """`stack` can be reached at `address` by `driver`."""
 

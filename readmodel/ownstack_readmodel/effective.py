@@ -6,18 +6,14 @@ other stacks; what is not there is without variables.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 from ownstack_contracts.apps import NO_CONFIG
-from ownstack_contracts.envelope import canonical
+from ownstack_contracts.fingerprints import fingerprint_of
 
 Effective = Mapping[str, str]
 Fingerprints = Mapping[str, str]
 """Of values, by the names of the variables."""
-
-DIGITS = 32
-"""So many hexadecimal digits of SHA-256 are kept."""
 
 
 def effective_on(effective: Effective, stack: str) -> str:
@@ -29,11 +25,3 @@ def effective_of(shared: Fingerprints, own: Mapping[str, Fingerprints]) -> dict[
     """Of variables for all stacks, and of those that stacks have of their own, which go before the shared ones."""
     found = {"": fingerprint_of(shared)} if shared else {}
     return found | {stack: fingerprint_of({**shared, **own[stack]}) for stack in sorted(own)}
-
-
-def fingerprint_of(variables: Fingerprints) -> str:
-    """Stands for these variables and their values. It is the one that jobs carry: the promoter computes the same."""
-    if not variables:
-        return NO_CONFIG
-    pairs = sorted([name, fingerprint] for name, fingerprint in variables.items())
-    return hashlib.sha256(canonical(pairs)).hexdigest()[:DIGITS]

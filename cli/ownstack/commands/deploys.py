@@ -12,7 +12,7 @@ from ownstack.paths import segment
 from ownstack.sending import How, follow_retry, follow_rollout, must, release_number, send
 from ownstack.session import Session, command
 
-Image = Annotated[str, typer.Option("--image", metavar="REF", help="The image: repo@sha256:…")]
+Image = Annotated[str, typer.Option("--image", metavar="REF", help="The image: repo:tag, or repo@sha256:…")]
 Postdeploy = Annotated[bool, typer.Option("--postdeploy", help="The post-deploy script, not a stack.")]
 To = Annotated[
     str | None,

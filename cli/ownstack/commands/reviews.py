@@ -44,7 +44,6 @@ Off = Annotated[bool, typer.Option("--off", help="Switch them off; those that ar
 
 _TIME = re.compile(r"([0-9]{1,6})([mhd])")
 _SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
-_SHORTEST, _LONGEST = 16, 256
 """How many characters a secret of one's own has: it is what tells GitHub from everybody else."""
 _LOOPBACK = re.compile(r"127(?:\.\d+){3}|localhost|::1")
 
@@ -92,9 +91,15 @@ def review_apps(
 
 
 def _own_secret(file: str) -> str:
+    from ownstack_contracts.reviews import (  # noqa: PLC0415 - most of what is typed does without
+        LONGEST_SECRET,
+        SHORTEST_SECRET,
+        is_webhook_secret,
+    )
+
     secret = secret_of(file)
-    sound = _SHORTEST <= len(secret) <= _LONGEST and secret.isascii() and secret.isprintable()
-    must(sound, f"A secret has {_SHORTEST} to {_LONGEST} printable characters of ASCII.", "openssl rand -hex 32")
+    wanted = f"A secret has {SHORTEST_SECRET} to {LONGEST_SECRET} printable characters of ASCII."
+    must(is_webhook_secret(secret), wanted, "openssl rand -hex 32")
     return secret
 
 

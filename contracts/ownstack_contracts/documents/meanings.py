@@ -34,7 +34,8 @@ _FIELDS = {
     "`dokku`, `user@host:port`.",
     "again_at": "When the stack will be looked at again: ms since the epoch.",
     "app": "The app.",
-    "app_id": "The app in this one of its creations: `<app>.<sequence of AppCreated or AppImported>`.",
+    "app_id": "The app in this one of its creations: `<app>.<sequence of AppCreated or AppImported>`; of a clone, as of "
+    "`AppCloned`.",
     "app_id/AppCloned": "The creation of the app: `<app>.c`, then 16 hexadecimal digits of SHA-256 over `<app>/<id of "
     "the command>`.",
     "app_id/Live": "The creation of the app that left the release there.",
@@ -53,7 +54,10 @@ _FIELDS = {
     "config/StackDeployRequested": "The variables of the app on this stack, each sealed for the app or for the stack.",
     "config/StackRunRequested": "The variables of the app on this stack, each sealed for the app or for the stack.",
     "config_change": "Whether it is released because its config has changed.",
-    "config_fingerprint": "Stands for the config that the image is released with; `none` for no config.",
+    "config_fingerprint": "Stands for the whole config that the image is released with; `none` for no config.",
+    "config_fingerprint/PromotionOpened": "Stands for the whole config of the target as it is now; the release has that "
+    "of when it starts.",
+    "config_fingerprint/StackDeployRequested": "Stands for the variables that the app has on this stack; `none` for none.",
     "config_keys": "The names of the config variables of the app there; absent: not asked for, or the driver can't "
     "tell.",
     "config_unset": "The variables that were set here once, and are not any more; no others are touched.",
@@ -86,7 +90,7 @@ _FIELDS = {
     "image/RolloutQueued": "The image; absent: the one that is live when the rollout starts.",
     "input": "`topic/partition/offset` of the input that was decided on.",
     "job": "The job: `<deployment>.<attempt>`, `<deployment>#postdeploy.<n>`, `<app_id>.<stack>#look|remove.<n>`, "
-    "`<command>#run`, `<command>#check`.",
+    "`<command>#run`, `<command>#check`, `<rollout>#image`.",
     "job/StackAppLeftBehind": "The removal that did not come about; absent: the stack was forgotten.",
     "kind": "What kind of job or rollout it is.",
     "lease": "For how many seconds the run may work unless it is heard of.",
@@ -176,6 +180,8 @@ _FIELDS = {
     "`secret`.",
     "waiting_deadline": "Within how many seconds of being asked a deployer has to begin.",
     "waiting_until": "When it has to have begun: ms since the epoch.",
+    "waiting_until/ImageResolveRequested": "When it has to have been answered: ms since the epoch.",
+    "waiting_until/ImageRetagRequested": "When it has to have been answered: ms since the epoch.",
     "written": "How many of its facts were written.",
 }
 

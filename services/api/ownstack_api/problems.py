@@ -12,10 +12,12 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from ownstack_contracts.names import CONFIG_KEY_PATTERN
+
 MEDIA_TYPE = "application/problem+json"
 URN = "urn:ownstack:problem:"
 
-_CONFIG_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_CONFIG_KEY = re.compile(CONFIG_KEY_PATTERN)
 
 
 class FieldError(BaseModel):

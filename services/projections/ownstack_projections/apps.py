@@ -13,6 +13,7 @@ from ownstack_contracts.apps import (
 )
 from ownstack_contracts.names import digest_of
 from ownstack_contracts.reviews import AppCloned
+from ownstack_contracts.stacks import RUN_RELEASE_TASKS
 from ownstack_projections import configs
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp
@@ -23,8 +24,6 @@ STACKS_MOST = 10_000
 """An app is created on so many stacks at most, so that they have places before those of stacks that come later."""
 
 _SETTINGS = ("release_task", "postdeploy", "waiting_deadline", "running_deadline", "retag", "retag_to")
-_RUN_RELEASE_TASKS = ("dokku",)
-"""Drivers whose deployment runs the release task by itself, so that no clone there has it run on its first stack."""
 
 
 @projects(AppCreated)
@@ -54,7 +53,7 @@ def app_cloned(rows: Rows, fact: AppCloned, stamp: Stamp) -> None:
     assert source is not None
     settings = {name: getattr(source, name) for name in _SETTINGS}
     stack = rows.stacks.find(stamp.team, fact.stack)
-    if stack is not None and stack.driver in _RUN_RELEASE_TASKS:
+    if stack is not None and stack.driver in RUN_RELEASE_TASKS:
         settings["release_task"] = "each-stack"
     app = rows.apps.put(AppRow(stamp.team, fact.app, fact.app_id, stamp.at, cloned_from=fact.source, **settings))
     _place(rows, stamp, fact.app, fact.app_id, fact.stack, 0)

@@ -15,6 +15,7 @@ from ownstack_contracts.apps import (
 )
 from ownstack_contracts.message import Message
 from ownstack_contracts.rollouts import DeployCancelled
+from ownstack_contracts.stacks import RUN_RELEASE_TASKS
 from ownstack_promoter.configs import EMPTY
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.endings import not_begun
@@ -25,9 +26,6 @@ from ownstack_promoter.removals import removal
 from ownstack_promoter.stacks import forget_place
 from ownstack_promoter.team import Team, listed, refuse_stackless
 from ownstack_promoter.variables import erased
-
-RUN_RELEASE_TASKS = ("dokku",)
-"""Drivers whose deployment runs the release task by itself."""
 
 
 @decides(AppCreated)

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from ownstack_contracts.message import Message
 from ownstack_contracts.reviews import AppCloned, clone_id
-from ownstack_promoter.apps import RUN_RELEASE_TASKS, refuse_existing
+from ownstack_contracts.stacks import RUN_RELEASE_TASKS
+from ownstack_promoter.apps import refuse_existing
 from ownstack_promoter.change import Change
 from ownstack_promoter.deploys import open_deploy, opened
 from ownstack_promoter.dispatch import Moment, decides, evolves

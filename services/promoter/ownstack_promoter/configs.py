@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ownstack_contracts.apps import NO_CONFIG
 from ownstack_contracts.config import ConfigEntry, ConfigValue
-from ownstack_contracts.envelope import canonical
+from ownstack_contracts.fingerprints import digest_of, fingerprint_of
 
 Scope = Mapping[str, ConfigValue]
 """Variables by name: for all stacks of an app, for one of them, or for its review apps."""
-
-_FINGERPRINT = 32
-"""Hexadecimal digits of a fingerprint of a config: 128 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +55,7 @@ class Config:
         """Stands for the whole: it changes with every change."""
         if not self._of_stacks:
             return self._of_shared
-        whole = [self._of_shared, sorted(self._of_stacks.items())]
-        return hashlib.sha256(canonical(whole)).hexdigest()[:_FINGERPRINT]
+        return digest_of([self._of_shared, sorted(self._of_stacks.items())])
 
     def entries(self, stack: str) -> tuple[ConfigEntry, ...]:
         """As a job on the stack carries them, by name."""
@@ -83,7 +78,4 @@ EMPTY = Config()
 
 
 def _fingerprint(scope: Scope) -> str:
-    if not scope:
-        return NO_CONFIG
-    pairs = sorted([name, value.fingerprint] for name, value in scope.items())
-    return hashlib.sha256(canonical(pairs)).hexdigest()[:_FINGERPRINT]
+    return fingerprint_of({name: value.fingerprint for name, value in scope.items()})

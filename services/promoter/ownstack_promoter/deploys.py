@@ -11,7 +11,7 @@ from ownstack_contracts.rollouts import DeployBegun, DeployFailed, DeployOpened,
 from ownstack_promoter.change import Change
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.endings import not_begun
-from ownstack_promoter.images import resolve
+from ownstack_promoter.imagejobs import resolve
 from ownstack_promoter.model import App
 from ownstack_promoter.rollouts import admit, refuse_taken, stacks_of, supersede_resolving
 from ownstack_promoter.team import Team

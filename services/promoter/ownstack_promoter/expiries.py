@@ -16,7 +16,8 @@ from ownstack_promoter.checks import unanswered
 from ownstack_promoter.deployments import end_deployment, rollout_of, skip_if_in_vain
 from ownstack_promoter.deploys import unanswered_resolve
 from ownstack_promoter.dispatch import Moment, evolves
-from ownstack_promoter.images import image_retag_skipped, unanswered_retag
+from ownstack_promoter.imagejobs import unanswered_retag
+from ownstack_promoter.images import image_retag_skipped
 from ownstack_promoter.looks import forget, look, look_where_unknown
 from ownstack_promoter.postdeploys import lost, set_outcome
 from ownstack_promoter.removals import left_behind

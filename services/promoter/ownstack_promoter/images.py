@@ -21,25 +21,9 @@ from ownstack_promoter.asking import ask_stacks
 from ownstack_promoter.change import Change
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.model import App
-from ownstack_promoter.rollouts import RETAG_PATIENCE, start_next
+from ownstack_promoter.rollouts import start_next
 from ownstack_promoter.team import Team
-from ownstack_promoter.underway import Resolving, Rollout
-
-PATIENCE = 60_000
-"""How long what is asked of a registry waits for its answer, in ms, beside the time that an image may be missing."""
-
-
-def resolve(resolving: Resolving, moment: Moment, *, missing: int) -> ImageResolveRequested:
-    """Ask for the digest of a tag. missing: for how long the image may not be there yet, in ms."""
-    return ImageResolveRequested(
-        job=f"{resolving.id}#image",
-        app=resolving.app,
-        app_id=resolving.app_id,
-        rollout=resolving.id,
-        reference=resolving.reference,
-        missing_until=moment.now + missing,
-        waiting_until=moment.now + missing + PATIENCE,
-    )
+from ownstack_promoter.underway import Rollout
 
 
 @evolves(ImageResolveRequested)
@@ -124,13 +108,3 @@ def rename_release(app: App, rollout: Rollout, image: str) -> None:
 @evolves(ImageRetagSkipped)
 def retag_skipped(team: Team, fact: ImageRetagSkipped) -> None:
     team.close_image_job(fact.job)
-
-
-def unanswered_retag(request: ImageRetagRequested) -> ImageRetagSkipped:
-    """What the owner of the partition says when no deployer does."""
-    return ImageRetagSkipped(
-        job=request.job,
-        app=request.app,
-        code="no-deployer",
-        message=f"No deployer has tagged the image within {RETAG_PATIENCE // 1_000} s.",
-    )

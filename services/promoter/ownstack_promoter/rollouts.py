@@ -14,14 +14,12 @@ from ownstack_promoter.asking import ask_stacks, believed_stacks, changing_stack
 from ownstack_promoter.change import Change
 from ownstack_promoter.dispatch import Moment, evolves
 from ownstack_promoter.endings import end_of, failed_before_start, not_begun, superseded
+from ownstack_promoter.imagejobs import retag
 from ownstack_promoter.model import App
 from ownstack_promoter.postdeploys import next_postdeploy
 from ownstack_promoter.refused import Refused
 from ownstack_promoter.team import Team, listed, refuse_stackless
 from ownstack_promoter.underway import Deployment, Rollout
-
-RETAG_PATIENCE = 60_000
-"""How long a rollout waits for its image to be tagged, in ms; then it goes on without."""
 
 
 def stacks_of(team: Team, app: App, asked: Sequence[str] | None) -> tuple[str, ...]:
@@ -149,21 +147,6 @@ def _is_to_be_tagged(team: Team, rollout: Rollout, app: App, change: Change) -> 
         return False
     changing = changing_stacks(team, rollout, app, change)
     return bool(changing or believed_stacks(team, rollout, changing))
-
-
-def retag(rollout: Rollout, app: App, release: int, moment: Moment) -> ImageRetagRequested:
-    """Ask for the tag of a release: `<app>-v<N>`."""
-    return ImageRetagRequested(
-        job=f"{rollout.id}#image",
-        app=app.name,
-        app_id=app.id,
-        rollout=rollout.id,
-        release=release,
-        image=rollout.pinned,
-        tag=f"{app.name}-v{release}",
-        repository=app.settings.retag_to or None,
-        waiting_until=moment.now + RETAG_PATIENCE,
-    )
 
 
 @evolves(RolloutStarted)

@@ -34,7 +34,6 @@ async def test_without_a_secret_key_it_is_said_what_is_missing_and_nothing_happe
         await keyless.client.post("/api/v1/apps/shop/clones", json={"name": "new", "stack": "eu-1"}),
         await keyless.client.post("/api/v1/pipelines/shop/webhook"),
         await keyless.client.get("/api/v1/pipelines/shop/webhook"),
-        await keyless.client.delete("/api/v1/pipelines/shop/review-apps"),
     ):
         assert problem_of(response) == (503, "secret-key-missing")
         assert "ownstack secret new" in response.json()["hint"]

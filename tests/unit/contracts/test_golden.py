@@ -12,6 +12,7 @@ from ownstack_contracts.envelope import canonical, decode
 from ownstack_contracts.examples import EXAMPLES, example_id
 from ownstack_contracts.golden import golden_file, golden_records, topics_of
 from ownstack_contracts.history import is_intact
+from ownstack_contracts.reviews import clone_id, review_app
 from ownstack_contracts.topics import DEPLOYS
 
 FOLDER = Path(__file__).parents[3] / "contracts" / "golden"
@@ -60,3 +61,11 @@ def test_the_facts_on_deploys_are_in_the_history_too() -> None:
 
 def test_every_example_is_listed_under_its_type_and_version() -> None:
     assert all(EXAMPLES[name] is message for name, message in ((example_id(m), m) for m in EXAMPLES.values()))
+
+
+def test_examples_of_clones_have_the_ids_that_their_commands_give_them() -> None:
+    for file in ("AppCloned", "ReviewAppOpened"):
+        record = orjson.loads((FOLDER / "commands" / f"{file}.1.json").read_bytes())
+        data = record["data"]
+        app = data.get("app") or review_app(data["production"], data["number"])
+        assert data["app_id"] == clone_id(app, record["id"])

@@ -22,10 +22,11 @@ from tests.unit.projections.house import House
 from tests.unit.projections.remembering import Remembering
 
 from ownstack_contracts.config import ConfigSet
+from ownstack_contracts.fingerprints import fingerprint_of
 from ownstack_contracts.jobs import Live, StackDeployFailed, StackDeploySucceeded
 from ownstack_contracts.reviews import AppCloned, clone_id
 from ownstack_contracts.rollouts import DeployRequested, RollbackRequested
-from ownstack_readmodel.effective import effective_of, effective_on, fingerprint_of
+from ownstack_readmodel.effective import effective_of, effective_on
 
 
 async def test_a_config_that_waits_for_the_next_release_is_outdated_where_it_is_in_effect(

@@ -20,16 +20,20 @@ from ownstack_api.preferences import Wait
 from ownstack_api.publishing import Keyed
 from ownstack_api.routes import webhooks
 from ownstack_api.routes.common import COMMAND, NOT_STORED, Production, router
-from ownstack_contracts.reviews import ReviewAppsDisabled, ReviewAppsEnabled
+from ownstack_contracts.reviews import (
+    LONGEST_SECRET,
+    SHORTEST_SECRET,
+    ReviewAppsDisabled,
+    ReviewAppsEnabled,
+    is_webhook_secret,
+)
 
 routes = router("review-apps")
-
-SHORTEST_SECRET, LONGEST_SECRET = 16, 256
 
 
 def _is_secret(value: SecretStr) -> SecretStr:
     secret = value.get_secret_value()
-    if not (SHORTEST_SECRET <= len(secret) <= LONGEST_SECRET and secret.isascii() and secret.isprintable()):
+    if not is_webhook_secret(secret):
         raise ValueError(f"it must be {SHORTEST_SECRET} to {LONGEST_SECRET} printable characters of ASCII")
     return value
 
