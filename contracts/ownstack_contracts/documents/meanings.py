@@ -34,8 +34,8 @@ _FIELDS = {
     "`dokku`, `user@host:port`.",
     "again_at": "When the stack will be looked at again: ms since the epoch.",
     "app": "The app.",
-    "app_id": "The app in this one of its creations: `<app>.<sequence of AppCreated or AppImported>`; of a clone, as of "
-    "`AppCloned`.",
+    "app_id": "The app in this one of its creations: `<app>.<sequence of AppCreated or AppImported>`; of a clone, as "
+    "`AppCloned` has it.",
     "app_id/AppCloned": "The creation of the app: `<app>.c`, then 16 hexadecimal digits of SHA-256 over `<app>/<id of "
     "the command>`.",
     "app_id/Live": "The creation of the app that left the release there.",
@@ -55,9 +55,10 @@ _FIELDS = {
     "config/StackRunRequested": "The variables of the app on this stack, each sealed for the app or for the stack.",
     "config_change": "Whether it is released because its config has changed.",
     "config_fingerprint": "Stands for the whole config that the image is released with; `none` for no config.",
-    "config_fingerprint/PromotionOpened": "Stands for the whole config of the target as it is now; the release has that "
-    "of when it starts.",
-    "config_fingerprint/StackDeployRequested": "Stands for the variables that the app has on this stack; `none` for none.",
+    "config_fingerprint/PromotionOpened": "Stands for the whole config of the target as it is now; the release has "
+    "that of when it starts.",
+    "config_fingerprint/StackDeployRequested": "Stands for the variables that the app has on this stack; `none` for "
+    "none.",
     "config_keys": "The names of the config variables of the app there; absent: not asked for, or the driver can't "
     "tell.",
     "config_unset": "The variables that were set here once, and are not any more; no others are touched.",
