@@ -98,6 +98,7 @@ DEPLOY_TYPES = _types(
     jobs.StackCheckRequested,
     images.ImageResolveRequested,
     images.ImageRetagRequested,
+    images.ImageJobClosed,
     jobs.JobGranted,
     jobs.JobClosed,
 )
@@ -153,7 +154,14 @@ TYPES_BY_TOPIC: Mapping[str, Types] = MappingProxyType(
 """Dead letters are not messages: their bytes are kept as they came."""
 
 
-Work = jobs.StackJob | jobs.JobGranted | jobs.JobClosed | jobs.StackCheckRequested | images.ImageJob
+Work = (
+    jobs.StackJob
+    | jobs.JobGranted
+    | jobs.JobClosed
+    | jobs.StackCheckRequested
+    | images.ImageJob
+    | images.ImageJobClosed
+)
 """What travels on `deploys`."""
 
 
@@ -161,7 +169,7 @@ def deploys_key(team: str, message: Work) -> str:
     """The key on `deploys`: one app on one stack; or what goes on beside: a check, a command, an image job."""
     if isinstance(message, jobs.StackCheckRequested):
         return f"{team}/@{message.stack}"
-    if isinstance(message, images.ImageJob):
+    if isinstance(message, images.ImageJob | images.ImageJobClosed):
         return f"{team}/{message.app}#{message.job}"
     key = f"{team}/{message.app}@{message.stack}"
     return f"{key}#{message.job}" if jobs.is_beside(message.job) else key

@@ -229,6 +229,7 @@ _DEPLOYS: tuple[Message, ...] = (
     images.ImageRetagRequested(
         **_IMAGE_JOB, job=f"{_PROMOTION}#image", rollout=_PROMOTION, release=12, image=_SHOP, tag="shop-v12"
     ),
+    images.ImageJobClosed(job=f"{_REVIEW}#image", app="shop-pr-7"),
     jobs.JobGranted(
         **_DEPLOYED,
         kind="deploy",

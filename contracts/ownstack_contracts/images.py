@@ -49,6 +49,13 @@ class ImageRetagRequested(ImageJob):
     repository: Repository | None = None
 
 
+class ImageJobClosed(Fact):
+    """Nobody waits for this image job any more: an image that is not there need not be looked for."""
+
+    job: Identifier
+    app: AppName
+
+
 class ImageReport(Report):
     """What came of an image job."""
 

@@ -19,7 +19,7 @@ CommitSha = Annotated[str, StringConstraints(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]
 """A commit of git."""
 
 Lifetime = Annotated[int, Field(ge=60, le=366 * 24 * 3600)]
-"""How long a review app lives after its last deployment: whole seconds, from a minute to a year."""
+"""How long a review app lives after the last push to its pull request: whole seconds, from a minute to a year."""
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
@@ -83,8 +83,9 @@ class AppCloned(Command):
 class ReviewAppsEnabled(Command):
     """Pull requests get review apps of `production` on `stack`, with the image that `image` says.
 
-    expires: seconds after its last deployment a review app goes by itself; absent: it goes with its pull request.
-    forks: whether pull requests from forks get one, too. secrets: whether the secrets of production are copied.
+    expires: seconds after the last push (the last `ReviewAppOpened`) a review app goes by itself; absent: it goes with
+    its pull request. forks: whether pull requests from forks get one, too. secrets: whether the secrets of production
+    are copied.
     """
 
     production: AppName

@@ -71,7 +71,7 @@ _FIELDS = {
     "deployment/Live": "The deployment that left the release there.",
     "driver": "How the stack is driven.",
     "exit_code": "The exit code of the command.",
-    "expires": "How many seconds after its last deployment a review app goes by itself; absent: with its pull request.",
+    "expires": "How many seconds after the last push a review app goes by itself; absent: with its pull request.",
     "expires_at": "When the review app goes by itself: ms since the epoch; absent: with its pull request.",
     "fingerprint": "The fingerprint of `host_key`, as OpenSSH shows it: `SHA256:…`.",
     "forget": "Leave the apps that are on the stack behind there, instead of refusing.",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ownstack_bus.dead_letters import letter_for
 from ownstack_bus.port import BusError, Inbox, Outgoing, Record
 from ownstack_contracts.envelope import Event, Unreadable, decode
-from ownstack_contracts.images import ImageJob
+from ownstack_contracts.images import ImageJob, ImageJobClosed
 from ownstack_contracts.jobs import JobClosed, JobGranted, StackCheckRequested, StackJob
 from ownstack_deployer.clock import Clock
 from ownstack_deployer.reporter import Cause
@@ -18,6 +18,10 @@ from ownstack_deployer.reporter import Cause
 logger = logging.getLogger(__name__)
 
 Answer = JobGranted | JobClosed
+
+
+class Withdrawn(Exception):
+    """Nobody waits for the job at hand any more."""
 
 
 class Revoked(Exception):
@@ -72,6 +76,8 @@ class Desk:
         self._waiting: deque[tuple[AnyRequest, Record]] = deque()
         self._at_hand: AnyRequest | None = None
         self._finished: list[Record] = []
+        self._withdrawn: set[str] = set()
+        """Image jobs that nobody waits for."""
 
     async def open(self) -> None:
         """Take the record that the actor was started for, and what leads up to the first request."""
@@ -94,10 +100,13 @@ class Desk:
         return None
 
     async def rest(self, seconds: float) -> None:
-        """Let time pass. Raises Revoked as soon as the key has gone to another deployer."""
+        """Let time pass. Raises Revoked as soon as the key has gone to another deployer, Withdrawn as soon as nobody
+        waits for the job at hand any more."""
         until = self._clock() + seconds
         while (left := until - self._clock()) > 0 and (record := await self._inbox.get(left)) is not None:
             self._sort(record)
+            if self._at_hand is not None and self._at_hand.job.job in self._withdrawn:
+                raise Withdrawn
         if self.revoked:
             raise Revoked
 
@@ -135,6 +144,9 @@ class Desk:
             self._take(record, event, message)
             return None
         self._finished.append(record)
+        if isinstance(message, ImageJobClosed):
+            self._withdrawn.add(message.job)
+            return None
         assert isinstance(message, JobGranted | JobClosed)
         return Reply(message, record.timestamp)
 

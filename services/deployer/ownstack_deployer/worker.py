@@ -19,7 +19,7 @@ from ownstack_deployer.checks import check
 from ownstack_deployer.claims import Claimant, Granted
 from ownstack_deployer.clock import Clock
 from ownstack_deployer.config import Unsealer
-from ownstack_deployer.desk import CheckRequest, Desk, ImageRequest, Request, Revoked
+from ownstack_deployer.desk import CheckRequest, Desk, ImageRequest, Request, Revoked, Withdrawn
 from ownstack_deployer.drivers.port import Driver, Drivers, Job
 from ownstack_deployer.images import ImageJobs
 from ownstack_deployer.joblog import JobLog
@@ -111,7 +111,8 @@ class Worker:
         async def say(report: ImageReport) -> None:
             await self.reporter.say(report, request.cause, f"{self.next_run()}.1").wait()
 
-        await self.images.do(request.job, request.appended, say, desk.rest)
+        with contextlib.suppress(Withdrawn):
+            await self.images.do(request.job, request.appended, say, desk.rest)
 
     async def _end_of_earlier_run(self, request: Request) -> None:
         """The key went away and has come back while a run of this job was under way: it goes on undisturbed."""

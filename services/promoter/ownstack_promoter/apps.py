@@ -19,6 +19,7 @@ from ownstack_contracts.stacks import RUN_RELEASE_TASKS
 from ownstack_promoter.configs import EMPTY
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.endings import not_begun
+from ownstack_promoter.imagejobs import given_up
 from ownstack_promoter.looks import close_looks, look
 from ownstack_promoter.model import App, Stack
 from ownstack_promoter.refused import Refused
@@ -117,10 +118,11 @@ def go(team: Team, app: App, moment: Moment) -> Iterator[Message]:
         yield removal(team, app, stack, moment)
 
 
-def cancel_resolving(team: Team, app: App) -> Iterator[DeployCancelled]:
+def cancel_resolving(team: Team, app: App) -> Iterator[Message]:
     """Nobody waits for the images of its deployments any more."""
     for waiting in team.resolving(app):
         yield DeployCancelled(rollout=waiting.id, app=app.name, results=not_begun(waiting, "cancelled"))
+        yield from given_up(waiting)
 
 
 @evolves(AppDestroyed)

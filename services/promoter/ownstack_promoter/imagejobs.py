@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ownstack_contracts.images import ImageResolveRequested, ImageRetagRequested, ImageRetagSkipped
+from collections.abc import Iterator
+
+from ownstack_contracts.images import ImageJobClosed, ImageResolveRequested, ImageRetagRequested, ImageRetagSkipped
 from ownstack_promoter.dispatch import Moment
 from ownstack_promoter.model import App
 from ownstack_promoter.underway import Resolving, Rollout
@@ -47,3 +49,9 @@ def unanswered_retag(request: ImageRetagRequested) -> ImageRetagSkipped:
         code="no-deployer",
         message=f"No deployer has tagged the image within {PATIENCE // 1_000} s.",
     )
+
+
+def given_up(waiting: Resolving) -> Iterator[ImageJobClosed]:
+    """Nobody waits for its image any more: it need not be looked for."""
+    if waiting.job is not None:
+        yield ImageJobClosed(job=waiting.job, app=waiting.app)

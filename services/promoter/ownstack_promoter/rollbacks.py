@@ -11,6 +11,7 @@ from ownstack_promoter.change import Change
 from ownstack_promoter.deploys import rollout_of_deploy
 from ownstack_promoter.dispatch import Moment, decides
 from ownstack_promoter.endings import cancelled_in_queue, end_of, not_begun
+from ownstack_promoter.imagejobs import given_up
 from ownstack_promoter.model import App
 from ownstack_promoter.postdeploys import next_postdeploy
 from ownstack_promoter.promotions import cancel_what_has_not_begun, refuse_unknown_release
@@ -136,6 +137,7 @@ def _make_way(team: Team, app: App, moment: Moment) -> Iterator[Message]:
     """What has not started is cancelled: what waits, and the stacks of the rollout under way that have not begun."""
     for waiting in team.resolving(app):
         yield DeployCancelled(rollout=waiting.id, app=app.name, results=not_begun(waiting, "cancelled"))
+        yield from given_up(waiting)
     for name in app.queue:
         yield cancelled_in_queue(team.rollouts[name])
     if app.active is None:

@@ -14,7 +14,7 @@ from ownstack_promoter.asking import ask_stacks, believed_stacks, changing_stack
 from ownstack_promoter.change import Change
 from ownstack_promoter.dispatch import Moment, evolves
 from ownstack_promoter.endings import end_of, failed_before_start, not_begun, superseded
-from ownstack_promoter.imagejobs import retag
+from ownstack_promoter.imagejobs import given_up, retag
 from ownstack_promoter.model import App
 from ownstack_promoter.postdeploys import next_postdeploy
 from ownstack_promoter.refused import Refused
@@ -52,7 +52,7 @@ def admit(team: Team, rollout: Rollout, app: App, moment: Moment, change: Change
     yield queued(rollout, app, app.active)
 
 
-def supersede_resolving(team: Team, app: App, by: str, stacks: Sequence[str]) -> Iterator[DeploySuperseded]:
+def supersede_resolving(team: Team, app: App, by: str, stacks: Sequence[str]) -> Iterator[Message]:
     """Deployments that still wait for their image give way to a newer one that covers their stacks."""
     for waiting in team.resolving(app):
         if waiting.id == by:
@@ -61,6 +61,7 @@ def supersede_resolving(team: Team, app: App, by: str, stacks: Sequence[str]) ->
             yield DeploySuperseded(
                 rollout=waiting.id, app=app.name, results=not_begun(waiting, "superseded"), superseded_by=by
             )
+            yield from given_up(waiting)
 
 
 def start(team: Team, rollout: Rollout, app: App, moment: Moment, change: Change | None = None) -> Iterator[Message]:

@@ -10,6 +10,7 @@ from tests.unit.deployer.scene import IMAGE, FakeInbox, Scene, idle, resolving, 
 from ownstack_contracts.envelope import encode
 from ownstack_contracts.images import (
     ImageAwaited,
+    ImageJobClosed,
     ImageNotResolved,
     ImageResolved,
     ImageRetagged,
@@ -208,3 +209,15 @@ def begins(scene: Scene, number: int, missing_for: float = 0.0) -> asyncio.Task[
     inbox = FakeInbox(scene.clock)
     inbox.put(encode(resolving(number, missing_for), source="/p", team="acme", id=f"fact/{number}"))
     return asyncio.create_task(scene.worker.act(inbox))
+
+
+async def test_an_image_that_nobody_waits_for_any_more_is_looked_for_no_longer(scene: Scene) -> None:
+    scene.comes(resolving(missing_for=1_800))
+    await scene.hears(ImageAwaited)
+    scene.comes(ImageJobClosed(job="r9#image", app="shop"))
+    await idle()
+    assert scene.inbox.acknowledged == []
+    scene.comes(ImageJobClosed(job="r1#image", app="shop"))
+    await scene.is_over()
+    assert scene.said == ["ImageAwaited"]
+    assert len(scene.registries.asked) == 1

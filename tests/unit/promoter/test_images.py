@@ -9,6 +9,7 @@ from tests.unit.promoter.story import A, B, C, Story, names, not_tagged, of, one
 from ownstack_contracts.apps import AppDestroyed, AppSettingsChanged, AppStackRemoved
 from ownstack_contracts.images import (
     ImageAwaited,
+    ImageJobClosed,
     ImageNotResolved,
     ImageResolved,
     ImageResolveRequested,
@@ -119,6 +120,7 @@ def test_a_newer_deployment_supersedes_one_that_waits_for_its_image() -> None:
     facts = story.say(DeployRequested(app="shop", image="registry.example/shop:v2"), id="t2")
     superseded = one(DeploySuperseded, facts)
     assert (superseded.rollout, superseded.superseded_by) == ("t1", "t2")
+    assert one(ImageJobClosed, facts).job == first.job, "its image need not be looked for any more"
     assert story.say(resolved(first)) == []
     facts = story.say(DeployRequested(app="shop", image=B, stacks=("eu-1",)), id="d3")
     assert of(DeploySuperseded, facts) == [], "t2 is wanted on more stacks than these"
