@@ -26,6 +26,10 @@ Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 of equal values; without the key nothing is learnt of them."""
 
 
+MOST_ROLLOUT_BYTES = 64 * 1024 * 1024
+"""How many bytes the sealed values may have that a release of an app takes to all of its stacks together: each request
+carries its own, and stands in the history for good."""
+
 CONFIDENTIAL = frozenset(("ConfigSet", "AppCloned", "ReviewAppOpened"))
 """The types of command that carry values. Of one that can't be read only a hash is kept: they may be plain in it."""
 

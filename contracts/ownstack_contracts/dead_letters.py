@@ -8,6 +8,7 @@ from typing import NamedTuple
 import orjson
 
 from ownstack_contracts.config import CONFIDENTIAL
+from ownstack_contracts.topics import COMMANDS
 
 KEPT_BYTES = 64 * 1024
 """So much of a record is kept; its hash is always that of the whole."""
@@ -60,15 +61,22 @@ def dead_letter(record: RawRecord, code: str, reason: str) -> DeadLetter:
         len(record.value),
     )
     headers = tuple((name, str(value).encode("utf-8", "replace")) for name, value in zip(HEADERS, values, strict=True))
-    return DeadLetter(record.key, b"" if _holds_secrets(record.value) else record.value[:KEPT_BYTES], headers)
+    return DeadLetter(
+        record.key,
+        b"" if record.topic == COMMANDS.name and _holds_secrets(record.value) else record.value[:KEPT_BYTES],
+        headers,
+    )
 
 
 def _holds_secrets(value: bytes) -> bool:
-    """Whether it may be a command that carries config. What is no JSON may be one that was mistyped: then its name
-    anywhere in it is enough; and so may a type that is nearly one."""
+    """Whether it may be a command that carries config: by its type, nearly so, or by the field that has the values, in
+    whatever form it was written."""
+    plainly = bytes(byte for byte in value.lower() if byte)  # of UTF-16 every other byte is none
+    if b"values" in plainly:
+        return True
     try:
         event = orjson.loads(value)
     except orjson.JSONDecodeError:
-        return any(name.encode() in value.lower() for name in _CONFIDENTIAL)
+        return any(name.encode() in plainly for name in _CONFIDENTIAL)
     kind = str(event.get("type")).lower() if isinstance(event, dict) else ""
     return any(name in "".join(filter(str.isalpha, kind)) for name in _CONFIDENTIAL)

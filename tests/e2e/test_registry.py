@@ -33,6 +33,7 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
 @pytest.fixture
 def team(own_house: House) -> House:
     """A pipeline on stacks that do nothing."""
+    own_house.extra = {"OWNSTACK_DEPLOYER_REGISTRIES_PLAIN": "127.0.0.1"}
     own_house.start()
     for stack in ("staging-1", "eu-1", "us-1", "review-1"):
         own_house.right("stack", "add", stack, "--driver", "noop")

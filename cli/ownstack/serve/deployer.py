@@ -18,16 +18,16 @@ async def run(process: ProcessSettings) -> bool:
     """Run until a signal, then finish what has begun. Raises Failure."""
     settings = Settings()
     meter = PrometheusMeter()
-    vault = await vault_if_given(process)
+    bus = await bus_of(process, meter)
     try:
-        bus = await bus_of(process, meter)
+        vault = await vault_if_given(process)
         try:
             deployer = Deployer(bus, settings, secrets=None if vault is None else Unsealing(vault.secrets))
             service = Service("deployer", deployer.run, deployer.drain)
             with figures.of_deployer(deployer):
                 return await with_health([service], process, lambda: taking_part(bus, meter.joined, GROUP))
         finally:
-            await bus.close()
+            if vault is not None:
+                vault.close()
     finally:
-        if vault is not None:
-            vault.close()
+        await bus.close()

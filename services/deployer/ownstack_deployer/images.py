@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from ownstack_contracts.images import (
     ImageAwaited,
@@ -25,8 +26,8 @@ from ownstack_deployer.registry.trouble import PASSING, Trouble
 
 logger = logging.getLogger(__name__)
 
-MOST_AT_ONCE = 8
-"""Image jobs that talk to registries at once."""
+MOST_AT_ONCE = 4
+"""Image jobs that talk to one registry at once. One that does not answer holds up nobody who asks another."""
 FIRST_PAUSE, LAST_PAUSE, GROWTH = 2.0, 20.0, 1.5
 """Seconds between two looks for an image that is not there yet."""
 FAILED = "The deployer failed at this: see its log."
@@ -52,7 +53,8 @@ class ImageJobs:
 
     registries: Registries
     date: Callable[[], float] = time.time
-    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
+    _places: WeakValueDictionary[str, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
+    """By the host of the registry."""
 
     async def do(self, job: ImageJob, asked: int, say: Say, rest: Rest) -> None:
         """Do it, and say what came of it. asked: when it was asked for, in ms since the epoch.
@@ -64,8 +66,12 @@ class ImageJobs:
         elif isinstance(job, ImageRetagRequested):
             await self._retag(job, say)
 
+    def place_at(self, reference: str) -> asyncio.Semaphore:
+        """Where one who asks the registry of this image waits for its turn."""
+        return self._places.setdefault(place_of(reference).host, asyncio.Semaphore(MOST_AT_ONCE))
+
     async def _retag(self, job: ImageRetagRequested, say: Say) -> None:
-        async with self.places:
+        async with self.place_at(job.image):
             if self.is_late(job):
                 return
             answer = await self._retagged(job)
@@ -104,7 +110,7 @@ class _Resolving:
     async def until_found(self) -> None:
         pause = FIRST_PAUSE
         while True:
-            async with self.jobs.places:  # not held while it waits: others have something to do
+            async with self.jobs.place_at(self.job.reference):  # not held while it waits: others have something to do
                 if self.jobs.is_late(self.job):
                     return
                 answer = await self._looked()

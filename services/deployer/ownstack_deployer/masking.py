@@ -7,10 +7,11 @@ takes seconds to compile long ones.
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 from ownstack_deployer.printing import printable
 
@@ -21,13 +22,18 @@ _LINE_ENDS = re.compile(r"[\r\n]+")
 _SPECIAL = re.compile(r'([\\"$`])')
 """What a shell wants to have escaped within double quotes."""
 
+_LOWER_HEX = re.compile(r"%[0-9A-F]{2}")
+_UNICODED = {ord(sign): f"\\u{ord(sign):04x}" for sign in "&<>='"}
+"""What encoders of JSON write so that it can stand in HTML."""
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/@:\s]*:([^/@\s]{8,})@", re.IGNORECASE)
+
 Span = tuple[int, int, str]
 """Where a value is: from, to, and whose."""
 
 
 class Mask:
-    """Hides the values of `config`: as they are, in base64, quoted for a shell, for JSON or for a URL. Values of
-    several lines line by line."""
+    """Hides the values of `config`: as they are, in base64, quoted for a shell, JSON, HTML or a URL; and a password of
+    a URL on its own. Values of several lines line by line."""
 
     __slots__ = ("_forms", "longest")
 
@@ -97,9 +103,23 @@ def _encoded(value: str) -> Iterator[str]:
     """Of these each is one line, whatever the value is."""
     for encode in (base64.standard_b64encode, base64.urlsafe_b64encode):
         yield encode(value.encode()).decode().rstrip("=")
-    yield from (quote(value, safe=""), quote(value), quote_plus(value))
-    yield printable(json.dumps(value)[1:-1])
-    yield printable(json.dumps(value, ensure_ascii=False)[1:-1])
+    for quoted in (quote(value, safe=""), quote(value), quote_plus(value)):
+        yield quoted
+        yield _LOWER_HEX.sub(lambda found: found[0].lower(), quoted)
+    for written in (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
+        yield from map(printable, (written, written.replace("/", "\\/"), written.translate(_UNICODED)))
+        yield printable(json.dumps(written)[1:-1])
+    yield printable(html.escape(value))
+    yield printable(repr(value)[1:-1])
+    if secret := _password_of(value):
+        yield secret
+        yield unquote(secret)
+
+
+def _password_of(value: str) -> str:
+    """That of a URL, if it is one that has one: clients name user and password apart."""
+    found = _URL.match(value)
+    return found[1] if found is not None else ""
 
 
 NO_MASK = Mask({})

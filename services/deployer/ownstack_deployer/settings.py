@@ -49,8 +49,10 @@ class Settings(BaseSettings):
     docker_config: Path | None = None
     """Docker's config file, or its folder: whose credentials are shown to registries; else $DOCKER_CONFIG/config.json,
     or ~/.docker/config.json."""
-    registries_plain: str = "localhost,127.0.0.1,::1"
-    """The registries that are spoken to by plain http, comma-separated: hosts, or `host:port`. All others: https."""
+    registries_plain: str = ""
+    """The registries that are spoken to by plain http, and also without credentials, comma-separated: `host:port`, or
+    hosts with all of their ports. All others: https. An image is named by a team: name no host whose other services are
+    not for them to ask."""
     claim_every: float = Field(default=5.0, gt=0)
     """Seconds after which an unanswered claim is repeated."""
     flush_grace: float = Field(default=10.0, ge=0)

@@ -26,7 +26,7 @@ from ownstack_promoter.refused import Refused
 from ownstack_promoter.removals import removal
 from ownstack_promoter.stacks import forget_place
 from ownstack_promoter.team import Team, listed, refuse_stackless
-from ownstack_promoter.variables import erased
+from ownstack_promoter.variables import erased, refuse_too_much
 
 
 @decides(AppCreated)
@@ -70,6 +70,7 @@ def add_app_stack(team: Team, command: AppStackAdded, moment: Moment) -> Iterato
         raise Refused("too-many-stacks", f"{app.name} is on {MOST_STACKS} stacks, and can't be on more.")
     if app.settings.release_task == "first-stack":
         refuse_first_stack(app.name, [stack])
+    refuse_too_much(app, app.config, len(app.stacks) + 1)
     yield command
     yield look(team, app.name, app.id, stack.name, moment)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ownstack_contracts.config import ConfigErased
 from ownstack_contracts.message import Message
-from ownstack_contracts.reviews import AppCloned, clone_id
+from ownstack_contracts.reviews import AppCloned, ReviewAppOpened, clone_id, review_app
 from ownstack_contracts.stacks import RUN_RELEASE_TASKS
 from ownstack_promoter.apps import refuse_existing
 from ownstack_promoter.change import Change
@@ -45,6 +46,19 @@ def refuse_other_id(app: str, app_id: str, moment: Moment) -> None:
             f"The id of a creation of {app} by command {moment.id} is {expected}.",
             hint="docs/reference/messages.md says how it is made; the API makes it by itself",
         )
+
+
+def erased_with(team: Team, refused: Message, command: str) -> Iterator[ConfigErased]:
+    """What follows the rejection of a command whose values were sealed for an app that there will never be."""
+    if isinstance(refused, AppCloned):
+        name = refused.app
+    elif isinstance(refused, ReviewAppOpened):
+        name = review_app(refused.production, refused.number)
+    else:
+        return
+    known = team.apps.get(name)
+    if refused.app_id == clone_id(name, command) and (known is None or known.id != refused.app_id):
+        yield ConfigErased(app=name, app_id=refused.app_id)
 
 
 def _current_image(source: App) -> str:

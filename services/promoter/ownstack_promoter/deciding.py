@@ -19,6 +19,7 @@ from ownstack_contracts.message import Command, Message
 from ownstack_contracts.rejections import CommandRejected
 from ownstack_contracts.teams import TeamCreated
 from ownstack_contracts.topics import COMMANDS
+from ownstack_promoter.clones import erased_with
 from ownstack_promoter.domain import Moment, Refused, decide, expire
 from ownstack_promoter.state import PartitionState
 from ownstack_promoter.teamlog import Decided, TeamLog
@@ -95,7 +96,7 @@ def _command(state: PartitionState, team: TeamLog, record: Record, event: Event,
     try:
         facts = _admit(state, team, record, event, now)
     except Refused as refused:
-        facts = [_rejection(refused, envelope.id, message, record)]
+        facts = [_rejection(refused, envelope.id, message, record), *erased_with(team.team, message, envelope.id)]
     return Answer([Decided(team, fact) for fact in facts], origin, trusted=team)
 
 

@@ -100,6 +100,11 @@ def waits_for(team: Team, job: str) -> Resolving | None:
 def image_resolved(team: Team, report: ImageResolved, moment: Moment) -> Iterator[Message]:
     if (waiting := waits_for(team, report.job)) is None:
         return
+    if parse_image(report.image).repository != parse_image(waiting.reference).repository:
+        message = f"{waiting.reference} was said to be {report.image}, which is in another repository."
+        yield ImageNotResolved(job=report.job, app=waiting.app, code="registry-invalid", message=message)
+        yield unresolved(waiting, "registry-invalid", message)
+        return
     yield report
     fact = DeployOpened(
         rollout=waiting.id,

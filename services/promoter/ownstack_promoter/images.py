@@ -16,7 +16,7 @@ from ownstack_contracts.images import (
 )
 from ownstack_contracts.jobs import StackDeployRequested
 from ownstack_contracts.message import Message
-from ownstack_contracts.names import digest_of
+from ownstack_contracts.names import digest_of, parse_image
 from ownstack_promoter.asking import ask_stacks
 from ownstack_promoter.change import Change
 from ownstack_promoter.dispatch import Moment, decides, evolves
@@ -61,8 +61,11 @@ def image_retagged(team: Team, report: ImageRetagged, moment: Moment) -> Iterato
     rollout = _retagging(team, report)
     if rollout is None:
         return
-    if digest_of(report.image) != digest_of(rollout.pinned):
-        other = f"The tag is on {digest_of(report.image)}, which is another image."
+    request = team.image_jobs[report.job]
+    assert isinstance(request, ImageRetagRequested)
+    wanted = request.repository or parse_image(request.image).repository
+    if digest_of(report.image) != digest_of(rollout.pinned) or parse_image(report.image).repository != wanted:
+        other = f"The tag is on {report.image}, which is another image."
         skipped = ImageRetagSkipped(job=report.job, app=report.app, code="digest-mismatch", message=other)
         yield from _goes_on(team, rollout, skipped, rollout.pinned, moment)
     else:

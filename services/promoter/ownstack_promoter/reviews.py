@@ -143,8 +143,9 @@ def _refuse_outdated(team: Team, command: ReviewAppOpened | ReviewAppClosed) -> 
     """What is delivered late must not undo what came after it."""
     review = team.reviews.get(review_app(command.production, command.number))
     closed = team.closed_reviews.get((command.production, command.number))
-    is_gone = closed is not None and closed == command.at and isinstance(command, ReviewAppOpened)
-    if command.at < (review.at if review is not None else closed or 0) or is_gone:
+    known = review.at if review is not None else closed or 0
+    is_going = review.closing if review is not None else closed is not None
+    if command.at < known or (is_going and command.at == known and isinstance(command, ReviewAppOpened)):
         raise Refused(
             "pull-request-outdated",
             f"Pull request {command.number} of {command.production} is known as it was later than that.",

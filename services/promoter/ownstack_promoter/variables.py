@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ownstack_contracts.config import MOST_CONFIG_BYTES, MOST_VARIABLES, ConfigErased, ConfigSet, ConfigValues
+from ownstack_contracts.config import (
+    MOST_CONFIG_BYTES,
+    MOST_ROLLOUT_BYTES,
+    MOST_VARIABLES,
+    ConfigErased,
+    ConfigSet,
+    ConfigValues,
+)
 from ownstack_contracts.message import Message
 from ownstack_promoter.change import Change
 from ownstack_promoter.configs import Config, Scope
@@ -29,6 +36,8 @@ def set_config(team: Team, command: ConfigSet, moment: Moment) -> Iterator[Messa
         team.app_on(app.name, command.stack)
     _refuse_nothing(app, command)
     refuse_too_large(_changed(_scope(app, command), command))
+    if not command.review:
+        refuse_too_much(app, _config_after(app, command), len(app.stacks))
     yield command
     if not command.review and command.deploy:
         concerned = tuple(app.stacks) if command.stack is None else (command.stack,)
@@ -72,9 +81,26 @@ def _where(command: ConfigSet) -> str:
     return f" of its own on {command.stack}" if command.stack is not None else " for all its stacks"
 
 
+def refuse_too_much(app: App, config: Config, stacks: int) -> None:
+    """Refuses more than what a release can take to so many stacks."""
+    own = sum(_size(scope) for scope in config.stacks.values())
+    if (size := stacks * _size(config.shared) + own) > MOST_ROLLOUT_BYTES:
+        raise Refused(
+            "config-too-large",
+            f"A release of {app.name} would take {size} bytes of encrypted values to its {stacks} stacks; at most "
+            f"{MOST_ROLLOUT_BYTES} are taken.",
+            hint="put what is large into a file that the app fetches, and its address into a variable",
+        )
+
+
+def _size(scope: Scope) -> int:
+    """In bytes."""
+    return sum(len(name) + len(value.sealed) for name, value in scope.items())
+
+
 def refuse_too_large(scope: Scope) -> None:
     """Refuses more than what a request to deploy can carry."""
-    size = sum(len(name) + len(value.sealed) for name, value in scope.items())
+    size = _size(scope)
     if len(scope) > MOST_VARIABLES or size > MOST_CONFIG_BYTES:
         raise Refused(
             "config-too-large",

@@ -59,3 +59,24 @@ def test_of_a_command_that_holds_secrets_only_the_hash_is_kept(value: bytes) -> 
 def test_what_only_speaks_of_secrets_is_kept() -> None:
     value = b'{"type":"AppCreated","data":{"app":"ConfigSet"}}'
     assert dead_letter(RawRecord("ownstack.commands", 0, 0, 0, "acme", value), "invalid-data", "No.").value == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"app":"shop","values":{"k":"s3cret"}}',
+        b'[{"type":"ConfigSet","data":{"values":{"k":"s3cret"}}}]',
+        b'{"data":{"app":"shop","values":{"k":"s3cret"}}}',
+        b'{"type":"SetConfig","data":{"values":{"k":"s3cret"}}}',
+        '{"type":"ConfigSet","data":{"k":"s3cret"}}'.encode("utf-16"),
+        b'"{\\"type\\":\\"ConfigSet\\",\\"data\\":{\\"values\\":{}}}"',
+        b'{"type":"ConfigSet","type":"AppCreated","data":{"values":{"k":"s3cret"}}}',
+    ],
+)
+def test_of_what_may_hold_values_in_another_form_only_the_hash_is_kept(value: bytes) -> None:
+    assert dead_letter(RawRecord("ownstack.commands", 0, 0, 0, "acme", value), "invalid-envelope", "No.").value == b""
+
+
+def test_what_was_printed_is_kept_whatever_it_speaks_of() -> None:
+    value = b'{"lines":["values of ConfigSet"'
+    assert dead_letter(RawRecord("ownstack.logs", 0, 0, 0, "acme", value), "not-json", "No.").value == value

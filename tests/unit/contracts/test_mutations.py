@@ -205,7 +205,8 @@ def _becomes_a_dead_letter(unreadable: Unreadable, topic: str, offset: int, valu
 
 
 def _may_carry_config(value: bytes) -> bool:
-    return any(name.lower().encode() in value.lower() for name in CONFIDENTIAL)
+    plainly = value.replace(b"\0", b"").lower()
+    return b"values" in plainly or any(name.lower().encode() in plainly for name in CONFIDENTIAL)
 
 
 def _becomes_a_rejection(unreadable: Unreadable) -> None:

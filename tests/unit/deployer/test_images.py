@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.unit.deployer.scene import IMAGE, FakeInbox, Scene, idle, resolving, retagging, until
+from tests.unit.deployer.fakes import FakeInbox, idle, until
+from tests.unit.deployer.requests import IMAGE, resolving, retagging
+from tests.unit.deployer.scene import Scene
 
 from ownstack_contracts.envelope import encode
 from ownstack_contracts.images import (
@@ -177,16 +179,16 @@ async def test_why_an_image_got_no_tag_is_told(scene: Scene) -> None:
     assert (answer.code, answer.message) == ("no-credentials", "d1 has none.")
 
 
-async def test_eight_are_done_at_once_and_those_that_wait_hold_no_place(scene: Scene) -> None:
+async def test_four_are_done_at_once_at_a_registry_and_those_that_wait_hold_no_place(scene: Scene) -> None:
     waiting = [begins(scene, number, missing_for=1_800) for number in range(20)]
     await until(lambda: scene.said.count("ImageAwaited") == 20)
     asked = len(scene.registries.asked)
 
     scene.registries.gate, scene.registries.outcomes = asyncio.Event(), [FOUND]
     looking = [begins(scene, number) for number in range(20, 32)]
-    await until(lambda: len(scene.registries.asked) == asked + 8)
+    await until(lambda: len(scene.registries.asked) == asked + 4)
     await idle()
-    assert len(scene.registries.asked) == asked + 8
+    assert len(scene.registries.asked) == asked + 4
     scene.registries.gate.set()
     await asyncio.gather(*looking)
     assert scene.said.count("ImageResolved") == 12
@@ -205,9 +207,9 @@ async def test_a_job_that_is_cut_off_is_not_acknowledged(scene: Scene) -> None:
     assert (scene.registries.cancelled, scene.said, scene.inbox.acknowledged) == (1, [], [])
 
 
-def begins(scene: Scene, number: int, missing_for: float = 0.0) -> asyncio.Task[None]:
+def begins(scene: Scene, number: int, missing_for: float = 0.0, **changes: str) -> asyncio.Task[None]:
     inbox = FakeInbox(scene.clock)
-    inbox.put(encode(resolving(number, missing_for), source="/p", team="acme", id=f"fact/{number}"))
+    inbox.put(encode(resolving(number, missing_for, **changes), source="/p", team="acme", id=f"fact/{number}"))
     return asyncio.create_task(scene.worker.act(inbox))
 
 
@@ -221,3 +223,14 @@ async def test_an_image_that_nobody_waits_for_any_more_is_looked_for_no_longer(s
     await scene.is_over()
     assert scene.said == ["ImageAwaited"]
     assert len(scene.registries.asked) == 1
+
+
+async def test_a_registry_that_does_not_answer_holds_up_nobody_who_asks_another(scene: Scene) -> None:
+    scene.registries.gate = asyncio.Event()
+    stuck = [begins(scene, number) for number in range(10)]
+    await until(lambda: len(scene.registries.asked) == 4)
+    other = begins(scene, 10, reference="other.example/shop:1.0")
+    await until(lambda: ("resolve", "other.example/shop:1.0") in scene.registries.asked)
+    for task in (*stuck, other):
+        task.cancel()
+    await asyncio.gather(*stuck, other, return_exceptions=True)

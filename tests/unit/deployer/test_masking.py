@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import html
 import json
 import random
 import shlex
@@ -14,7 +15,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.deployer.scene import deploy
+from tests.unit.deployer.requests import deploy
 
 from ownstack_contracts.logs import DeploymentLogged
 from ownstack_deployer.drivers.output import Lines
@@ -164,3 +165,23 @@ def test_whatever_is_printed_in_whatever_pieces_shows_no_value(
         for piece in pieces:
             if len(piece) >= least:
                 assert not any(piece in line for line in lines)
+
+
+URL = "postgres://shop:p%40ss&w<rd='x'@db.example/shop"
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        json.dumps(URL).replace("/", "\\/"),
+        json.dumps(URL).replace("&", "\\u0026").replace("<", "\\u003c").replace("=", "\\u003d").replace("'", "\\u0027"),
+        json.dumps(json.dumps({"url": URL})),
+        html.escape(URL),
+        repr(URL),
+        quote(URL, safe="").replace("%3A", "%3a").replace("%2F", "%2f").replace("%25", "%25").lower(),
+        "refused: p%40ss&w<rd='x'",
+        "refused: p@ss&w<rd='x'",
+    ],
+)
+def test_what_programs_make_of_a_value_when_they_print_it_is_masked(printed: str) -> None:
+    assert "rd" not in Mask({"DATABASE_URL": URL})(printed)

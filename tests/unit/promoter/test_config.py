@@ -306,3 +306,13 @@ def test_what_no_request_could_carry_is_refused() -> None:
     assert story.refused(ConfigSet(app="shop", app_id=story.team.apps["shop"].id, values={"B": large})) == (
         "config-too-large"
     )
+
+
+def test_what_a_release_could_not_take_to_all_stacks_is_refused() -> None:
+    story = Story()
+    story.app("shop", *(f"s-{number}" for number in range(600)))
+    large = ConfigValue(sealed="v1." + "a" * 119_000, fingerprint="0" * 32)
+    assert story.refused(ConfigSet(app="shop", app_id=story.team.apps["shop"].id, values={"A": large})) == (
+        "config-too-large"
+    )
+    assert story.say(ConfigSet(app="shop", app_id=story.team.apps["shop"].id, stack="s-1", values={"A": large}))

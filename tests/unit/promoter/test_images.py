@@ -86,6 +86,14 @@ def test_what_is_resolved_first_wins_wherever_the_tag_moves() -> None:
     assert digest_of(job.request.image) == digest_of(B)
 
 
+def test_an_answer_that_names_another_repository_fails_the_deployment() -> None:
+    story = shop("eu-1")
+    request = begun(story)
+    elsewhere = f"evil.example/miner:v1@{digest_of(B)}"
+    facts = story.say(ImageResolved(job=request.job, app="shop", image=elsewhere))
+    assert one(DeployFailed, facts).code == "registry-invalid"
+
+
 def test_a_tag_that_can_not_be_resolved_fails_the_deployment_and_touches_no_stack() -> None:
     story = shop("eu-1")
     facts = story.say(not_resolved(begun(story)))

@@ -10,9 +10,9 @@ from tests.unit.promoter.owner import Owned
 from tests.unit.promoter.story import names, of, one, sealed
 
 from ownstack_contracts.apps import AppCreated
-from ownstack_contracts.config import ConfigSet
+from ownstack_contracts.config import ConfigErased, ConfigSet
 from ownstack_contracts.rejections import CommandRejected
-from ownstack_contracts.reviews import AppCloned
+from ownstack_contracts.reviews import AppCloned, clone_id
 from ownstack_contracts.stacks import StackAdded
 from ownstack_contracts.teams import TeamCreated
 from ownstack_contracts.topics import COMMANDS
@@ -93,3 +93,16 @@ def test_sealed_values_are_admitted() -> None:
     facts = owned.say(ConfigSet(app="shop", app_id=app_id, values={"KEY": sealed("1")}))
     assert names(facts) == ["ConfigSet"]
     assert of(CommandRejected, facts) == []
+
+
+def test_the_key_of_a_clone_that_was_refused_is_erased_and_no_other() -> None:
+    owned = with_app()
+    refused = AppCloned(source="shop", app="shop", app_id=clone_id("shop", "n1"), stack="eu-1")
+    assert [type(fact) for fact in owned.say(refused, id="n1")] == [CommandRejected, ConfigErased]
+    living = owned.owner.state.log("acme").team.apps["shop"].id
+    forged = refused.model_copy(update={"app_id": living})
+    assert [type(fact) for fact in owned.say(forged, id="n2")] == [CommandRejected]
+    made = AppCloned(source="shop", app="copy", app_id=clone_id("copy", "n3"), stack="eu-1")
+    owned.say(made, id="n3")
+    owned.lists.now += 15 * 24 * 3_600_000
+    assert [type(fact) for fact in owned.say(made, id="n3")] == [CommandRejected], "it lives"

@@ -198,6 +198,15 @@ def test_reopened_before_it_has_gone_it_stays() -> None:
     assert "shop-pr-7" in story.team.apps
 
 
+def test_opened_in_the_second_in_which_it_was_closed_it_still_goes() -> None:
+    story = with_reviews()
+    facts = found(story, pull_request(story, id="g1"))
+    closed(story, at=5)
+    assert story.refused(opened(id="g2", at=5), id="g2") == "pull-request-outdated"
+    story.finish(of(StackDeployRequested, facts))
+    assert one(AppDestroyed, story.wait(0)).app == "shop-pr-7"
+
+
 def test_reopened_after_it_has_gone_it_is_another_app() -> None:
     story = with_reviews()
     story.finish(found(story, pull_request(story, id="g1")))
