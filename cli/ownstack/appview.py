@@ -30,7 +30,32 @@ def _end_of(review: Json) -> str:
 def remark_of(app: Json) -> str | None:
     """What is to be said of it in a list."""
     outdated = any(stack.get("config_outdated") for stack in app["stacks"])
-    return "; ".join(filter(None, (origin_of(app), "config outdated" if outdated else None))) or None
+    config = f"config outdated: ownstack app info {app['name']}" if outdated else None
+    return "; ".join(filter(None, (origin_of(app), state_of(app), config))) or None
+
+
+def state_of(app: Json) -> str | None:
+    """What is to be said of its newest deployment, where what is live does not tell: None: nothing."""
+    image, failure = image_of(app), failure_of(app)
+    said = (f"image {image}" if image else None, f"latest deployment {failure}" if failure else None)
+    return "; ".join(filter(None, said)) or None
+
+
+def image_of(app: Json) -> str | None:
+    """How it stands with the image that is to be deployed, until that is known: "being looked for: REFERENCE"."""
+    resolving = app.get("resolving")
+    if not resolving:
+        return None
+    if resolving["waiting_for_image"]:
+        time = f"until {moment(until)}" if (until := resolving.get("until")) else f"since {moment(resolving['since'])}"
+        return f"awaited {time}: {resolving['waiting_for_image']}"
+    return f"being looked for: {resolving['reference']}"
+
+
+def failure_of(app: Json) -> str | None:
+    """Why the newest deployment failed, if it did."""
+    failure = app.get("last_failure")
+    return f"failed: {failure['message'] or failure['code']}" if failure else None
 
 
 def _tag_of(app: Json) -> str:
@@ -51,7 +76,9 @@ def show_app(session: Session, app: Json) -> None:
                 ("created", moment(app["created_at"])),
                 *([("made as", origin)] if (origin := origin_of(app)) else []),
                 ("pipeline", app["pipeline"]),
-                ("under way", app["rollout"]),
+                ("under way", _under_way(app)),
+                *([("image", image)] if (image := image_of(app)) else []),
+                *([("latest deployment", failure)] if (failure := failure_of(app)) else []),
                 ("queued", ", ".join(app["queue"])),
                 ("release task", chosen["release_task"]),
                 ("post-deploy", chosen["postdeploy"]),
@@ -65,25 +92,34 @@ def show_app(session: Session, app: Json) -> None:
         session.output.say(f"To look at what is live now: ownstack app look {app['name']}")
 
 
+def _under_way(app: Json) -> str | None:
+    """A deployment whose image is not known yet is under way, though nothing is rolled out."""
+    rollout: str | None = app["rollout"]
+    return rollout or (app["resolving"]["rollout"] if app.get("resolving") else None)
+
+
 def show_stacks(session: Session, app: Json) -> None:
     """What is live on each of its stacks, since when that is known, and what is to be said of it."""
-    session.output.show(table(("STACK", "LIVE", "DIGEST", "AS OF", "REMARK"), [_row(s) for s in app["stacks"]]))
+    session.output.show(
+        table(("STACK", "LIVE", "DIGEST", "AS OF", "REMARK"), [_row(s, app["name"]) for s in app["stacks"]])
+    )
     for stack in app["stacks"]:
         keys = stack.get("config_keys")
         if keys is not None:
             session.output.say(f"config on {stack['stack']}: {', '.join(keys) or 'none'}")
 
 
-def _row(stack: Json) -> tuple[str | None, ...]:
+def _row(stack: Json, app: str) -> tuple[str | None, ...]:
     live = stack["live"]
     if live is None:
-        return stack["stack"], stack["summary"], None, None, _remark(stack)
+        return stack["stack"], stack["summary"], None, None, _remark(stack, app)
     digest = short(live["digest"]) if live["digest"] else None
-    return stack["stack"], stack["summary"], digest, moment(live["at"]), _remark(stack)
+    return stack["stack"], stack["summary"], digest, moment(live["at"]), _remark(stack, app)
 
 
-def _remark(stack: Json) -> str | None:
-    outdated = "with its config from before" if stack.get("config_outdated") else None
+def _remark(stack: Json, app: str) -> str | None:
+    newer = f"with its config from before; any deployment, or ownstack config:set {app} KEY=VALUE, brings the new one"
+    outdated = newer if stack.get("config_outdated") else None
     return "; ".join(filter(None, (_trouble(stack), outdated))) or None
 
 

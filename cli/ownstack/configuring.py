@@ -46,6 +46,11 @@ class Wish(NamedTuple):
     prune: bool = False
     deploy: bool = True
 
+    @property
+    def unset(self) -> frozenset[str]:
+        """The names of those that are unset, apart from pruning."""
+        return frozenset(name for name, value in self.values.items() if value is None)
+
     def body(self) -> Json:
         """As the API wants it."""
         flags = {"secret": not self.plain, "deploy": self.deploy} | ({"prune": True} if self.prune else {})
@@ -55,19 +60,32 @@ class Wish(NamedTuple):
 def change(session: Session, how: How, app: str, wish: Wish, sentence: str) -> Json:
     """Change the config of an app, say `sentence`, and wait for what comes of it.
 
-    Returns what is printed for programs: `command`, the `rollout` as it ended, and if there is none, as `kept`, why.
+    Returns what is printed for programs: `command`, the `rollout` as it ended, and if there is none, as `kept`, why,
+    and of "queued" as `queued` which release has it. `unset`: what is gone; None: nobody waited until it was known.
     """
+    pruning = wish.prune and how.wait
+    before = _names(session, app, wish.scope) if pruning else frozenset[str]()
     command = send(session, how, "PATCH", f"/apps/{segment(app)}/config", wish.body())
-    outcome: Json = {"app": app, "command": command, "rollout": None, "kept": None}
+    outcome: Json = {"app": app, "command": command, "rollout": None, "kept": None, "queued": None, "unset": None}
     if not how.wait:
         session.output.say(f"Sent: {command['type']} {command['id']}")
         return outcome
     session.output.say(sentence)
+    gone = before - _names(session, app, wish.scope) if pruning else wish.unset
+    if pruning:
+        session.output.say(f"Unset: {', '.join(sorted(gone)) or 'nothing'}.")
+    outcome["unset"] = sorted(gone)
     if command["rollout"] is not None:
         return outcome | {"rollout": watch_rollout(session, command, app)}
-    kept, why = _why_kept(session, app, wish)
-    session.output.say(why)
-    return outcome | {"kept": kept}
+    kept = _why_kept(session, app, wish)
+    session.output.say(kept.why)
+    return outcome | {"kept": kept.code, "queued": kept.queued}
+
+
+def _names(session: Session, app: str, scope: Scope) -> frozenset[str]:
+    """The variables that the app has in a scope."""
+    variables = session.client.get(f"/apps/{segment(app)}/config")["variables"]
+    return frozenset(v["name"] for v in variables if (v["stack"], bool(v["review"])) == (scope.stack, scope.review))
 
 
 def must_have_come_about(outcome: Json) -> None:
@@ -76,22 +94,31 @@ def must_have_come_about(outcome: Json) -> None:
         must_have_succeeded(outcome["rollout"])
 
 
-def _why_kept(session: Session, app: str, wish: Wish) -> tuple[str, str]:
-    """Why nothing was released, as a code and as a sentence."""
+class _Kept(NamedTuple):
+    """Why nothing was released, as a code and as a sentence. queued: the id of the release that waits, and has it."""
+
+    code: str
+    why: str
+    queued: str | None = None
+
+
+def _why_kept(session: Session, app: str, wish: Wish) -> _Kept:
     if wish.scope.review:
-        return "review", f"What is cloned of {app} from now on has it."
+        return _Kept("review", f"What is cloned of {app} from now on has it.")
     if not wish.deploy:
-        return "no-deploy", f"The next release of {app} has it."
+        return _Kept("no-deploy", f"The next release of {app} has it.")
     view = session.client.get(f"/apps/{segment(app)}")
     running = [s for s in view["stacks"] if s["status"] == "live" and wish.scope.stack in (None, s["stack"])]
     outdated = [stack["stack"] for stack in running if stack["config_outdated"]]
     if not running:
-        return "nothing-runs", f"Nothing of {app} runs there yet: its first deployment has it."
+        return _Kept("nothing-runs", f"Nothing of {app} runs there yet: its first deployment has it.")
     if not outdated:
-        return "same", f"{app} runs with these values already: nothing is released."
+        return _Kept("same", f"{app} runs with these values already: nothing is released.")
     if view["queue"]:
-        return "queued", f"{listed(view['queue'])} has it: a release that waits for its turn."
-    return "outdated", f"{listed(outdated)} still runs with the config from before: ownstack app info {app}"
+        first = str(view["queue"][0])
+        why = f"{first} has it: a release that waits for its turn. To follow it: ownstack history --app {app} --follow"
+        return _Kept("queued", why, first)
+    return _Kept("outdated", f"{listed(outdated)} still runs with the config from before: ownstack app info {app}")
 
 
 def told(verb: str, names: Sequence[str], app: str, scope: Scope) -> str:

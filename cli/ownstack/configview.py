@@ -6,12 +6,16 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from rich.text import Text
+
 from ownstack.answers import Json
-from ownstack.output import fields, listed, moment, table
+from ownstack.output import fields, listed, moment, safe, table
 from ownstack.session import Session
 
 FIRST = 8
 """So many digits of a fingerprint are enough to tell values apart by eye."""
+_ON_A_LINE = 8
+"""So many names are read at a glance."""
 
 
 def on_stack(variables: list[Json], stack: str) -> list[Json]:
@@ -94,8 +98,13 @@ def show_difference(session: Session, a: str, b: str, found: Difference) -> None
         session.output.say(f"{a} and {b} have the same config: {_counted(found.same)}.")
         return
     rows = (("differs", found.differs), (f"only in {a}", found.only_in_a), (f"only in {b}", found.only_in_b))
-    shown = [(what, ", ".join(names)) for what, names in rows if names]
+    shown = [(what, _column(names)) for what, names in rows if names]
     session.output.show(fields([*shown, ("the same", _counted(found.same))]))
+
+
+def _column(names: list[str]) -> Text:
+    """A few names stand on a line, which is wrapped; many one below the other."""
+    return Text((", " if len(names) <= _ON_A_LINE else "\n").join(map(safe, names)))
 
 
 def _counted(names: list[str]) -> str:

@@ -38,7 +38,7 @@ async def prepare(bus: Bus, vault: Vault, team: str, url: str) -> Welcome:
     A team that nobody has a token for is new; killed between the two steps, the first happens again, under the same
     id. Raises Failure if the profile can't be written, and BusError.
     """
-    if not await asyncio.to_thread(vault.list, team, 1):
+    if not await asyncio.to_thread(vault.tokens.list, team, 1):
         await bus.publish([creation(team, SOURCE)])
     return await asyncio.to_thread(_profile, vault, team, url)
 
@@ -53,7 +53,7 @@ def _profile(vault: Vault, team: str, url: str) -> Welcome:
     path, name = profiles_path(), profile_name(team)
     known = load(path)
     mine = known.by_name.get(name)
-    secret = ensure_first_token(vault, team, time.time_ns() // 1_000_000, mine.token if mine else None)
+    secret = ensure_first_token(vault.tokens, team, time.time_ns() // 1_000_000, mine.token if mine else None)
     wanted = Profile(name, url, secret or (mine.token if mine else None), team)
     if wanted != mine:
         known = save(path, wanted)

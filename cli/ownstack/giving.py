@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import typer
 
@@ -18,6 +19,10 @@ _HOW = "ownstack config:set APP KEY=VALUE …, or KEY alone with --stdin"
 _BREAK = re.compile(r"\r\n|\n|\r")
 _LAST_BREAK = re.compile(r"\r?\n\Z")
 STDIN = "-"
+_MOST = 1024 * 1024
+"""Bytes, or characters, of a file or of standard input. What an app is configured with is far less."""
+
+Content = TypeVar("Content", str, bytes)
 
 
 class Dotenv(NamedTuple):
@@ -34,8 +39,9 @@ def _is_name(text: str) -> bool:
     return re.fullmatch(CONFIG_KEY_PATTERN, text) is not None
 
 
-def of_words(words: Sequence[str], *, stdin: bool) -> dict[str, str]:
+def of_words(app: str, words: Sequence[str], *, stdin: bool) -> dict[str, str]:
     """The variables that words give: `KEY=VALUE`, and with `stdin` one `KEY` whose value is read. Raises Failure."""
+    _must_not_be_too_many(len(words))
     values: dict[str, str] = {}
     for place, word in enumerate(words, 1):
         name, equals, value = word.partition("=")
@@ -46,7 +52,7 @@ def of_words(words: Sequence[str], *, stdin: bool) -> dict[str, str]:
     if stdin:
         alone = [word for word in words if "=" not in word]
         must(len(alone) == 1, f"Standard input is the value of one KEY; {len(alone)} are given.", _HOW)
-        values[alone[0]] = typed_or_piped(alone[0])
+        values[alone[0]] = _given(app, alone[0])
     return {name: _sound(name, value) for name, value in values.items()}
 
 
@@ -60,6 +66,20 @@ def names(words: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(words))
 
 
+def _given(app: str, name: str) -> str:
+    """A value that is read. Nothing at all is more likely a pipe that failed than a value."""
+    value = typed_or_piped(name)
+    must(value, f"Standard input is empty: there is no value for {name}.", f"ownstack config:set {app} {name}=")
+    return value
+
+
+def _must_not_be_too_many(count: int) -> None:
+    from ownstack_contracts.config import MOST_VARIABLES  # noqa: PLC0415 - most of what is typed does without
+
+    hint = "Put what is large into a file that the app fetches, and its address into a variable."
+    must(count <= MOST_VARIABLES, f"{count} variables are given; an app has at most {MOST_VARIABLES}.", hint)
+
+
 def typed_or_piped(name: str) -> str:
     """A value from standard input, without a line break at its end; on a terminal it is not shown."""
     if sys.stdin.isatty():
@@ -67,14 +87,28 @@ def typed_or_piped(name: str) -> str:
     return _LAST_BREAK.sub("", _piped())
 
 
-def of_file(file: str) -> Dotenv:
-    """The variables in a dotenv file, or with `-` on standard input, as python-dotenv reads it. Raises Failure."""
-    from dotenv.parser import parse_stream  # noqa: PLC0415 - late: few push files
+def of_file(file: str, *, literal: bool = False) -> Dotenv:
+    """The variables in a dotenv file, or with `-` on standard input, as python-dotenv reads it. Raises Failure.
+
+    `${VAR}` and `${VAR:-default}` stand for what the file says above, or else the environment; literal: for themselves.
+    """
+    from dotenv import dotenv_values  # noqa: PLC0415 - late: few push files
 
     said = "Standard input" if file == STDIN else file
     text = _piped() if file == STDIN else _read(file)
-    values: dict[str, str] = {}
-    twice: dict[str, None] = {}
+    count = _names_in(said, text)
+    must(count, f"{said} has no variable in it.", "A line is KEY=VALUE.")
+    _must_not_be_too_many(len(count))
+    read = dotenv_values(stream=io.StringIO(text), interpolate=not literal)
+    values = {name: _sound(name, value or "") for name, value in read.items()}
+    return Dotenv(values, [name for name, times in count.items() if times > 1])
+
+
+def _names_in(said: str, text: str) -> Counter[str]:
+    """The names that it gives, and how often each. python-dotenv passes over what it can't read: it is said here."""
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - late: few push files
+
+    count = Counter[str]()
     for found in parse_stream(io.StringIO(text)):
         if found.key is None and not found.error:
             continue
@@ -83,11 +117,8 @@ def of_file(file: str) -> Dotenv:
             raise _unread(said, line, "can't be read: a line is KEY=VALUE, or begins with #")
         if not _is_name(found.key):
             raise _unread(said, line, "has no name of a variable before its `=`")
-        if found.key in values:
-            twice[found.key] = None
-        values[found.key] = _sound(found.key, found.value)
-    must(values, f"{said} has no variable in it.", "A line is KEY=VALUE.")
-    return Dotenv(values, list(twice))
+        count[found.key] += 1
+    return count
 
 
 def _breaks_before(original: str) -> int:
@@ -103,14 +134,16 @@ def _unread(said: str, line: int, why: str) -> Failure:
 
 def _piped() -> str:
     try:
-        return sys.stdin.read()
+        text = sys.stdin.read(_MOST + 1)
     except UnicodeDecodeError:
         raise _no_file("Standard input", "is not written in UTF-8") from None
+    return _bounded("Standard input", text)
 
 
 def _read(file: str) -> str:
     try:
-        content = Path(file).read_bytes()
+        with Path(file).open("rb") as opened:
+            content = _bounded(file, opened.read(_MOST + 1))
     except OSError as error:
         raise _no_file(file, f"can't be read: {error.strerror}") from None
     try:
@@ -118,6 +151,12 @@ def _read(file: str) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise _no_file(file, f"is not written in UTF-8: see line {line}") from None
+
+
+def _bounded(said: str, content: Content) -> Content:
+    if len(content) > _MOST:
+        raise _no_file(said, "is larger than 1 MiB, which is all that is read")
+    return content
 
 
 def _no_file(file: str, why: str) -> Failure:

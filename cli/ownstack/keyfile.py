@@ -14,7 +14,7 @@ from ownstack.exits import Failure
 from ownstack.serve.process import checked
 from ownstack.serve.secretkeys import keys_given, parsed
 from ownstack.serve.settings import SecretKeySettings
-from ownstack_vault import MasterKeys, Vault, VaultUnusable, new_master_key
+from ownstack_vault import SecretKeys, Vault, VaultUnusable, new_secret_key
 
 log = logging.getLogger(__name__)
 
@@ -24,14 +24,14 @@ LONGEST = 1_000
 """Bytes of a file with a key in it, at most."""
 
 
-def open_with_key(data: Path, opened: Callable[[MasterKeys], Vault]) -> Vault:
+def open_with_key(data: Path, opened: Callable[[SecretKeys], Vault]) -> Vault:
     """The vault that `opened` gives for the key of the house in the folder `data`. Blocks.
 
     A house without one gets one, once it is certain that none is lost: nothing is wrapped with another. Raises Failure.
     """
     files = KeyFiles(data)
     keys = environment_keys() or files.read()
-    fresh = None if keys is not None else new_master_key()
+    fresh = None if keys is not None else new_secret_key()
     try:
         vault = opened(keys or parsed(fresh or "", "", "a new key"))
     except VaultUnusable as error:
@@ -46,7 +46,7 @@ def open_with_key(data: Path, opened: Callable[[MasterKeys], Vault]) -> Vault:
     return vault
 
 
-def environment_keys() -> MasterKeys | None:
+def environment_keys() -> SecretKeys | None:
     """The keys that the environment gives; None: none. Raises Failure."""
     with checked():
         return keys_given(SecretKeySettings())
@@ -65,7 +65,7 @@ class KeyFiles:
         """Where the file `name` is."""
         return self.data / name
 
-    def read(self) -> MasterKeys | None:
+    def read(self) -> SecretKeys | None:
         """The keys of the files; None: there is none. Raises Failure `secret-key-file`, `secret-key-invalid`."""
         present, following = self.text(NAME), self.text(NEXT)
         if present is None:

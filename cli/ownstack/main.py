@@ -10,7 +10,9 @@ from typing import Any
 import typer
 
 from ownstack.commands import assemble
+from ownstack.commands.configs import meant
 from ownstack.exits import Exit, Failure, Silent
+from ownstack.naming import without_value
 from ownstack.output import Output
 
 _CLICK_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
@@ -51,12 +53,6 @@ def _wants_json(arguments: list[str]) -> bool:
     return "--json" in options
 
 
-def without_value(word: str) -> str:
-    """A word as it may be repeated: what follows a `=` may be a secret (`config:set`)."""
-    name, equals, _ = word.partition("=")
-    return f"{name}=…" if equals else word
-
-
 def _usage(error: Any, given: list[str]) -> Failure:
     """Somebody who names a group without a command gets its help, which is no error but no success either."""
     if type(error).__name__ == "NoArgsIsHelpError":
@@ -67,7 +63,7 @@ def _usage(error: Any, given: list[str]) -> Failure:
     message = error.format_message()
     for word in sorted(given, key=len, reverse=True):
         message = message.replace(word, without_value(word)) if "=" in word else message
-    return Failure("usage", message, hint=f"{path} --help", exit_code=Exit.USAGE)
+    return Failure("usage", message, hint=meant(given) or f"{path} --help", exit_code=Exit.USAGE)
 
 
 def _quietly() -> int:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from ownstack.exits import Failure
 
+_OF_PROGRAMS = re.compile(r"(?:^|(?<=: ))(?:body\.|Value error, )")
 _LINE_BREAKS = re.compile(r"\s*\n\s*")
 _REORDERS = "\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
 """What makes a terminal show text in another order than it stands there, or on another line."""
@@ -70,11 +71,19 @@ class Output:
         if self.json:
             sys.stderr.write(_json(failure.document(), orjson.OPT_APPEND_NEWLINE))
             return
-        self.err.print(Text.assemble(("error: ", "bold red"), safe(failure.message)), soft_wrap=True)
-        for error in failure.about.get("errors", ()):
-            self.err.print(Text(safe(f"  {error.get('field')}: {error.get('message')}")), soft_wrap=True)
+        errors = [_plain(f"{error.get('field')}: {error.get('message')}") for error in failure.about.get("errors", ())]
+        message = _plain(failure.message)
+        self.err.print(Text.assemble(("error: ", "bold red"), safe(message)), soft_wrap=True)
+        if len(errors) > 1 or not all(error in message for error in errors):
+            for error in errors:
+                self.err.print(Text(safe(f"  {error}")), soft_wrap=True)
         if failure.hint:
             self.err.print(Text.assemble(("hint: ", "bold"), safe(failure.hint)), soft_wrap=True)
+
+
+def _plain(text: str) -> str:
+    """For people: without what only programs want to know of where something is wrong, and of who says so."""
+    return _OF_PROGRAMS.sub("", text)
 
 
 def _console(file: Any) -> Console:

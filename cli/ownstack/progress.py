@@ -63,7 +63,7 @@ class Progress:
         """Take up a fact; returns the row that it changed, if any."""
         if not self.mine(data):
             return None
-        if kind in _OF_THE_WHOLE:
+        if kind in _OF_THE_WHOLE and not self._is_past(kind):
             self.note = _OF_THE_WHOLE[kind](data)
             self._learn(kind, data)
         row = self._move(kind, data, at)
@@ -73,12 +73,26 @@ class Progress:
             self.ended = True
         return row
 
+    @property
+    def _is_known(self) -> bool:
+        """Whether the view had it from the first what is released."""
+        return self.view.get("status") not in _UNKNOWN_YET and bool(self.view.get("image"))
+
+    def _is_past(self, kind: str) -> bool:
+        """Whether the view was further than this fact when it was asked for: the fact is older, and nothing new."""
+        if kind in _OF_FINDING:
+            return self._is_known
+        if kind == "RolloutQueued":
+            return self.view.get("status", "queued") not in (*_UNKNOWN_YET, "queued")
+        retag = self.view.get("retag") or {"image": None, "code": None}
+        return kind == "ImageRetagRequested" and (retag["image"] or retag["code"]) is not None
+
     def _learn(self, kind: str, data: Json) -> None:
         """A promotion looks at its source first, and a tag is resolved: only then it is known what goes where, and so
         what it is called. A change of config that has waited takes the image that runs."""
         if kind == "ImageResolved":
             self.lines.append(_resolved(data["image"]))
-        if self.view.get("status") not in _UNKNOWN_YET and self.view.get("image"):
+        if self._is_known:
             return
         self.view |= {name: data[name] for name in ("release", "source_release", "image") if data.get(name)}
         for stack in data.get("stacks", ()):
@@ -180,6 +194,9 @@ _OF_THE_WHOLE: Mapping[str, Callable[[Json], str | None]] = {
     "ImageRetagSkipped": lambda _: None,
 }
 """What is said of a rollout, from a fact on."""
+
+_OF_FINDING = {"PromotionBegun", "PromotionOpened", "ImageResolveRequested", "ImageAwaited", "ImageResolved"}
+"""Of these what happens before it is known what is released."""
 
 _UNKNOWN_YET = ("looking", "resolving")
 """How a rollout stands while it is not known yet what it brings."""

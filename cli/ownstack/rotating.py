@@ -17,7 +17,7 @@ from ownstack.serve.secretkeys import keys_needed, parsed
 from ownstack.serve.settings import DatabaseSettings
 from ownstack_bus.embedded.owner import FileOwner
 from ownstack_bus.port import BusError
-from ownstack_vault import MasterKeys, SecretUnreadable, Vault, VaultUnusable, new_master_key, open_vault
+from ownstack_vault import SecretKeys, SecretUnreadable, Vault, VaultUnusable, new_secret_key, open_vault
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ def rotate(data: Path, *, forget_lost: bool) -> int:
             hint = "Put it back from a copy; if it is lost, and all values of config with it: --forget-lost."
             raise Failure("secret-key-missing", f"There is no {files.path(NAME)}.", hint=hint)
         if following is None:
-            following = new_master_key()
+            following = new_secret_key()
             files.write(NEXT, following)
         keys = parsed(following, present or "", str(files.path(NAME)))
         count = _with_vault(url, keys, forget_lost=forget_lost)
@@ -79,13 +79,13 @@ def _stopped(data: Path) -> Iterator[str]:
         owner.release()
 
 
-def _with_vault(url: str, keys: MasterKeys, *, forget_lost: bool) -> int:
+def _with_vault(url: str, keys: SecretKeys, *, forget_lost: bool) -> int:
     if forget_lost:
         _in_vault(url, None, lambda vault: vault.forget_lost(keys))
     return _in_vault(url, keys, lambda vault: vault.secrets.rewrap())
 
 
-def _in_vault(url: str, keys: MasterKeys | None, work: Callable[[Vault], T]) -> T:
+def _in_vault(url: str, keys: SecretKeys | None, work: Callable[[Vault], T]) -> T:
     try:
         vault = open_vault(url, None, keys)
         try:

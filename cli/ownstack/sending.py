@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from ownstack.answers import Json
@@ -11,8 +10,6 @@ from ownstack.output import fields, moment, span
 from ownstack.progress import LOOKING, REMOVING, STATES, Row, of_jobs, of_rollout, source_of
 from ownstack.session import Session
 from ownstack.watching import watch
-
-_TEAM = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class How(NamedTuple):
@@ -194,11 +191,6 @@ def release_number(text: str, option: str) -> int:
     number = text.removeprefix("v")
     must(number.isascii() and number.isdigit(), f"{text} is no release.", option)
     return int(number)
-
-
-def must_name_a_team(name: str) -> None:
-    """Raises a usage Failure unless a team can be called so."""
-    must(_TEAM.fullmatch(name), f"{name!r} is no name for a team.", "Lower case, digits and hyphens, at most 63.")
 
 
 def must(condition: object, message: str, hint: str) -> None:

@@ -8,8 +8,8 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -99,32 +99,59 @@ async def _live(
     stopping: Callable[[], None],
 ) -> bool:
     """The services end in this order: no more commands, no more work, no more facts, and all of them shown."""
-    promoter = Promoter(rooms.bus, PromoterSettings(leases_at_start="lapsed"))  # all deployers end with this process
-    unsealing = Unsealing(rooms.vault.secrets)
-    deployer = Deployer(rooms.bus, DeployerSettings(state=data / "deployer"), secrets=unsealing)
-    projections = Projections(rooms.bus, rooms.readmodel, ProjectionsSettings())
+    workers = _workers(rooms, data)
     app = create_app(Parts(rooms.bus, rooms.readmodel, rooms.vault, settings))
     listening = asyncio.Event()
-
-    async def deploy() -> None:
-        await promoter.restored()  # it says which leases have lapsed: claims that come before it would wait
-        await deployer.run()
-
-    services = [
-        Service("api", lambda: serve(app, settings, listening, listener)),
-        Service("deployer", deploy, deployer.drain),
-        Service("promoter", promoter.run),
-        Service("projections", projections.run, lambda: _caught_up(rooms)),
-        Service("erasing", lambda: erase(rooms.bus, rooms.vault.erasing)),
-    ]
+    api = Service("api", lambda: serve(app, settings, listening, listener))
 
     async def begin() -> None:
         await listening.wait()
         settle_collector()
         ready()
 
-    with figures.of_promoter(promoter), figures.of_deployer(deployer), figures.of_projections(projections):
-        return await Supervisor(services, stopping).run(begin)
+    with workers.measured():
+        return await Supervisor([api, *workers.services(rooms)], stopping).run(begin)
+
+
+@dataclass(frozen=True, slots=True)
+class _Workers:
+    """The services that work on what the API takes."""
+
+    promoter: Promoter
+    deployer: Deployer
+    projections: Projections
+
+    def services(self, rooms: Rooms) -> list[Service]:
+        """In the order in which they end."""
+        return [
+            Service("deployer", self._deploy, self.deployer.drain),
+            Service("promoter", self.promoter.run),
+            Service("projections", self.projections.run, lambda: _caught_up(rooms)),
+            Service("erasing", lambda: erase(rooms.bus, rooms.vault.erasing)),
+        ]
+
+    async def _deploy(self) -> None:
+        await self.promoter.restored()  # it says which leases have lapsed: claims that come before it would wait
+        await self.deployer.run()
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Their figures are to be had."""
+        with (
+            figures.of_promoter(self.promoter),
+            figures.of_deployer(self.deployer),
+            figures.of_projections(self.projections),
+        ):
+            yield
+
+
+def _workers(rooms: Rooms, data: Path) -> _Workers:
+    deployer = DeployerSettings(state=data / "deployer")
+    return _Workers(
+        Promoter(rooms.bus, PromoterSettings(leases_at_start="lapsed")),  # all deployers end with this process
+        Deployer(rooms.bus, deployer, secrets=Unsealing(rooms.vault.secrets)),
+        Projections(rooms.bus, rooms.readmodel, ProjectionsSettings()),
+    )
 
 
 async def open_rooms(data: Path, stack: AsyncExitStack) -> Rooms:

@@ -103,7 +103,7 @@ def test_a_cancelled_one_that_has_not_begun_changes_nothing(house: House) -> Non
 
 REFUSED = [
     (("deploy", "nope", "--image", NOBODY), 3, "app-unknown"),
-    (("deploy", "shop", "--image", "Not An Image"), 2, "invalid-request"),
+    (("deploy", "shop", "--image", "Not An Image"), 2, "usage"),
     (("deploy", "shop", "--image", NOBODY, "--stack", "nope"), 3, None),
     (("deploy", "shop", "--image", NOBODY, "--stack", "staging-1"), 3, None),
     (("app", "create", "shop"), 3, "app-exists"),
@@ -117,8 +117,8 @@ REFUSED = [
     (("config:unset", "shop", "NOPE"), 3, "variable-unknown"),
     (("config:get", "shop", "NOPE"), 3, "variable-unknown"),
     (("config:diff", "shop", "nope"), 3, "app-unknown"),
-    (("app", "create", "Shop"), 2, "invalid-request"),
-    (("app", "create", LONG), 2, "invalid-request"),
+    (("app", "create", "Shop"), 2, "name-invalid"),
+    (("app", "create", LONG), 2, "name-invalid"),
     (("app", "create", "new", "--stack", "nope"), 3, "stack-unknown"),
     (("app", "info", "nope"), 3, "app-unknown"),
     (("app", "info", "../tokens"), None, None),

@@ -57,6 +57,8 @@ def pipeline(house: House, servers: dict[str, DokkuServer], *production: str) ->
         house.right("app", "add-stack", "shop", name)
     house.right("app", "pipeline", "create", "shop")
     house.right("app", "pipeline", "add-staging", "shop", "shop-staging")
+    # The registry of these images is nowhere: each promotion would wait for it, to tag there what it promotes.
+    house.right("app", "settings", "shop", "--no-retag")
 
 
 def test_a_stack_is_added_by_the_fingerprint_of_its_host_and_says_what_is_missing(

@@ -54,7 +54,7 @@ def test_a_pull_request_gets_its_app_which_is_gone_when_it_is_closed(house: Hous
         assert "review app of shop, pull request 7 at " in told
         assert [v["name"] for v in house.right("config", "shop-pr-7", "--json").json["variables"]] == ["MAIL"]
         pipeline = house.right("app", "pipeline", "info", "shop").out
-        assert f"on review-stack, {NOWHERE}, gone 5d after the last deployment" in pipeline
+        assert f"on review-stack, {NOWHERE}, gone 5d after the last push" in pipeline
         assert "shop-pr-7" in pipeline
 
         # CI has pushed it elsewhere, and deploys it by its digest

@@ -6,11 +6,12 @@ from ownstack_vault.engine import open_vault
 from ownstack_vault.erasing import Erasing, ErasingStopped
 from ownstack_vault.errors import SecretUnreadable, VaultUnusable
 from ownstack_vault.hooks import Hook, Hooks
-from ownstack_vault.masterkeys import MasterKeys, new_master_key
 from ownstack_vault.sealing import SealedValue, Slot
+from ownstack_vault.secretkeys import SecretKeys, new_secret_key
 from ownstack_vault.secrets import Secrets
-from ownstack_vault.tokens import FIRST_TOKEN_NAME, IssuedToken, Token, TokenNameTaken, Vault, ensure_first_token
+from ownstack_vault.tokens import FIRST_TOKEN_NAME, IssuedToken, Token, TokenNameTaken, Tokens, ensure_first_token
 from ownstack_vault.unsealing import Unsealing
+from ownstack_vault.vault import Vault
 
 __all__ = [
     "FIRST_TOKEN_NAME",
@@ -19,17 +20,18 @@ __all__ = [
     "Hook",
     "Hooks",
     "IssuedToken",
-    "MasterKeys",
     "SealedValue",
+    "SecretKeys",
     "SecretUnreadable",
     "Secrets",
     "Slot",
     "Token",
     "TokenNameTaken",
+    "Tokens",
     "Unsealing",
     "Vault",
     "VaultUnusable",
     "ensure_first_token",
-    "new_master_key",
+    "new_secret_key",
     "open_vault",
 ]

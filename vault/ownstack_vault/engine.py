@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from alembic import command
@@ -15,13 +16,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from ownstack_vault.addresses import SCHEMES, parsed, told
 from ownstack_vault.errors import SecretUnreadable, VaultUnusable
-from ownstack_vault.masterkeys import MasterKeys
+from ownstack_vault.secretkeys import SecretKeys
 from ownstack_vault.secrets import refuse_unknown
 from ownstack_vault.store import Store
-from ownstack_vault.tokens import Vault
 from ownstack_vault.unreachable import explained
+from ownstack_vault.vault import Vault
 
-VERSION_TABLE = "vault_alembic_version"
 BUSY_TIMEOUT_MS = 10_000
 MIGRATION_LOCK = 7_061_011
 """Of PostgreSQL's advisory locks the one of whoever migrates: processes that start at once take turns."""
@@ -40,13 +40,13 @@ OPTIONS = "-c synchronous_commit=on -c idle_in_transaction_session_timeout=10s"
 
 
 def open_vault(
-    url: str, write_lock: AbstractContextManager[object] | None = None, master_keys: MasterKeys | None = None
+    url: str, write_lock: AbstractContextManager[object] | None = None, secret_keys: SecretKeys | None = None
 ) -> Vault:
     """Open, or create, the vault in the database at `url`: `sqlite:////var/lib/ownstack.db`, or
     `postgresql://user:password@host:5432/name`.
 
     write_lock: held during every write; whoever writes to the same SQLite file shares it. None: nobody else writes.
-    master_keys: None where nothing is to be sealed or opened. Raises VaultUnusable (`secret-key-wrong`: there are keys
+    secret_keys: None where nothing is to be sealed or opened. Raises VaultUnusable (`secret-key-wrong`: there are keys
     that these do not open), with `passing` if it is worth trying again, and sqlalchemy.exc.DBAPIError if an SQLite file
     can't be opened.
     """
@@ -54,26 +54,30 @@ def open_vault(
     address = parsed(url)
     engine = _engine(address)
     try:
-        with lock, engine.begin() as connection:
+        with _explaining(address), lock, engine.begin() as connection:
             _upgrade(connection)
-            if master_keys is not None:
-                refuse_unknown(connection, master_keys)
-    except SecretUnreadable as wrong:
+            if secret_keys is not None:
+                refuse_unknown(connection, secret_keys)
+    except Exception:
         engine.dispose()
+        raise
+    return Vault(Store(engine, lock), secret_keys)
+
+
+@contextmanager
+def _explaining(address: URL) -> Iterator[None]:
+    """What goes wrong while a vault is opened, as VaultUnusable."""
+    try:
+        yield
+    except SecretUnreadable as wrong:
         raise VaultUnusable(wrong.code, wrong.message, wrong.hint) from None
     except CommandError as error:
-        engine.dispose()
-        raise VaultUnusable(
-            "database-newer",
-            f"The vault at {told(address)} is not of this release ({error}).",
-            "Run the release that made it, or a newer one.",
-        ) from error
+        message = f"The vault at {told(address)} is not of this release ({error})."
+        raise VaultUnusable("database-newer", message, "Run the release that made it, or a newer one.") from error
     except DBAPIError as error:
-        engine.dispose()
-        if engine.dialect.name == "sqlite":
+        if address.get_backend_name() == "sqlite":
             raise
         raise explained(address, error) from error
-    return Vault(Store(engine, lock), master_keys)
 
 
 def _engine(url: URL) -> Engine:

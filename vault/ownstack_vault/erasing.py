@@ -1,4 +1,5 @@
-"""Destroys the data key of each app that is gone: a sink of the history, with offsets of its own beside the keys."""
+"""Destroys the data key of each app that is gone, and the secret of its webhook: a sink of the history, with offsets of
+its own beside the keys."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from typing import Protocol, TypeVar
 import orjson
 from sqlalchemy import Connection, select, update
 
+from ownstack_contracts.apps import AppDestroyed
 from ownstack_contracts.config import ConfigErased
 from ownstack_contracts.envelope import Unreadable, decode
 from ownstack_contracts.history import hash_of
@@ -23,7 +25,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_MARK = ConfigErased.type_name().encode()
+_SAY_SO = (ConfigErased, AppDestroyed)
+_MARKS = tuple(kind.type_name().encode() for kind in _SAY_SO)
 
 
 class Record(Protocol):
@@ -77,12 +80,11 @@ class Erasing:
         following = records[-1].offset + 1
         with self._store.writing() as connection:
             self._advance(connection, partition, following)
-            for name, at in gone:
-                keys.destroy(connection, name, at)
+            destroyed = [name for name, at in gone if _destroy(connection, name, at)]
         self._next[partition] = following
-        for name, _ in gone:
-            log.info("the config of %s of team %s is erased: its key is destroyed", name.name, name.team)
-        self._unsettled = self._unsettled or bool(gone)
+        for name in destroyed:
+            log.info("%s of %s of team %s is destroyed", _CALLED[name.kind], name.name, name.team)
+        self._unsettled = self._unsettled or bool(destroyed)
         if self._unsettled:
             self._unsettled = not self._store.settle()
 
@@ -101,22 +103,36 @@ class Erasing:
             raise ErasingStopped("outrun", message)
 
 
+_CALLED = {"data": "the key of the config", "hook": "the secret of the webhook"}
+
+
+def _destroy(connection: Connection, name: KeyName, at: int) -> bool:
+    """Whether there is anything to be told. An app of the same name may have a webhook again; the creation of an app is
+    never made again."""
+    if name.kind == "hook":
+        return keys.remove(connection, name) > 0
+    keys.destroy(connection, name, at)
+    return True
+
+
 def _erased(partition: int, record: Record) -> tuple[KeyName, int] | None:
     """The key that a record says is to be destroyed, and when that was said. All other facts are passed over, also
     those of a newer release. Raises ErasingStopped for a record that may say so and can't be trusted."""
-    if _MARK not in record.value:
+    if not any(mark in record.value for mark in _MARKS):
         return None
     where = f"{HISTORY.name}/{partition}/{record.offset}"
     try:
         envelope, fact = decode(HISTORY.name, record.value)
     except Unreadable as error:
-        if error.type not in (None, ConfigErased.type_name()):
+        if error.type not in (None, *(kind.type_name() for kind in _SAY_SO)):
             return None
         raise _stopped(error.code, f"{where}: {error.reason}") from None
-    if not isinstance(fact, ConfigErased):
+    if not isinstance(fact, _SAY_SO):
         return None
     if envelope.team is None or hash_of(orjson.loads(record.value)) != envelope.hash:
         raise _stopped("history-damaged", f"{where}: its hash is not the hash of its content.")
+    if isinstance(fact, AppDestroyed):
+        return KeyName("hook", envelope.team, fact.app), record.timestamp
     return KeyName("data", envelope.team, fact.app_id), record.timestamp
 
 

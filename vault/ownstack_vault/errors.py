@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 
-class VaultUnusable(Exception):
-    """The vault can't be opened. `code` is stable; the text says what was wrong, `hint` what to do. `passing`: it may
-    pass by itself, so that trying again is right."""
+class VaultError(Exception):
+    """Something is wrong with the vault, or with what it keeps. `code` is stable; `message` says what, `hint` what to
+    do; neither has anything of a value or a key in it. `passing`: it may pass by itself: trying again is right."""
 
     def __init__(self, code: str, message: str, hint: str, *, passing: bool = False) -> None:
         super().__init__(f"{message} {hint}")
         self.code, self.message, self.hint, self.passing = code, message, hint, passing
 
 
-class SecretUnreadable(Exception):
-    """A secret can't be read, or can't be sealed for its place. `code` is stable; the text says what was wrong, `hint`
-    what to do; neither has anything of a value or a key in it. `passing`: it may pass by itself.
+class VaultUnusable(VaultError):
+    """The vault can't be opened, or not be asked for secrets."""
+
+
+class SecretUnreadable(VaultError):
+    """A secret can't be read, or can't be sealed for its place.
 
     Codes: `config-erased`, `config-key-missing`, `config-damaged`, `secret-key-wrong`; and `vault-unavailable`, the
     only one that passes.
     """
-
-    def __init__(self, code: str, message: str, hint: str, *, passing: bool = False) -> None:
-        super().__init__(f"{message} {hint}")
-        self.code, self.message, self.hint, self.passing = code, message, hint, passing
 
 
 def missing_secret_key() -> VaultUnusable:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from ownstack_vault import keys
 from ownstack_vault.keys import Kept, KeyName
-from ownstack_vault.masterkeys import MasterKeys
 from ownstack_vault.sealing import utf8
+from ownstack_vault.secretkeys import SecretKeys
 from ownstack_vault.secrets import refuse_unknown
 from ownstack_vault.store import Store
 
@@ -28,17 +28,17 @@ class Hook:
 class Hooks:
     """The secrets of all teams. Calls block; safe from many threads and processes."""
 
-    def __init__(self, store: Store, masters: MasterKeys) -> None:
-        self._store, self._masters = store, masters
+    def __init__(self, store: Store, secret_keys: SecretKeys) -> None:
+        self._store, self._secret_keys = store, secret_keys
 
     def put(self, team: str, production: str, now: int, secret: str | None = None) -> str:
         """Keep `secret`, or a new random one, in the place of that which there may be; returns it. now: ms since the
         epoch. Raises SecretUnreadable `secret-key-wrong`, and ValueError for what is no text."""
         kept = secret if secret is not None else secrets.token_urlsafe(SECRET_BYTES)
         name = KeyName("hook", team, production)
-        wrapped = self._masters.wrap(name, utf8(kept))
+        wrapped = self._secret_keys.wrap(name, utf8(kept))
         with self._store.writing() as connection:
-            refuse_unknown(connection, self._masters)
+            refuse_unknown(connection, self._secret_keys)
             keys.put(connection, name, wrapped, now)
         return kept
 
@@ -54,11 +54,6 @@ class Hooks:
         with self._store.reading() as connection:
             return bool(keys.found(connection, [KeyName("hook", team, production)]))
 
-    def drop(self, team: str, production: str) -> bool:
-        """Remove it. Returns whether there was one."""
-        with self._store.writing() as connection:
-            return keys.drop(connection, KeyName("hook", team, production))
-
     def _opened(self, kept: Kept) -> Hook:
-        assert kept.wrapped is not None  # hooks are dropped, never destroyed
-        return Hook(kept.name.team, kept.name.name, self._masters.unwrap(kept.name, kept.wrapped).decode())
+        assert kept.wrapped is not None  # hooks are replaced, never destroyed
+        return Hook(kept.name.team, kept.name.name, self._secret_keys.unwrap(kept.name, kept.wrapped).decode())

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, select, update
 
-from ownstack_vault.masterkeys import Wrapped
+from ownstack_vault.secretkeys import Wrapped
 from ownstack_vault.store import insert_into
 from ownstack_vault.tables import KEYS
 
@@ -46,26 +46,26 @@ def of_kind(connection: Connection, kind: Kind, team: str | None, name: str | No
     return [_kept(row) for row in connection.execute(chosen)]
 
 
-def not_under(connection: Connection, master: str) -> Sequence[Kept]:
-    """All that are wrapped with another master key. Where others write too, they wait."""
-    chosen = _SELECT.where(KEYS.c.master.is_not(None), KEYS.c.master != master).with_for_update()
+def not_under(connection: Connection, secret_key: str) -> Sequence[Kept]:
+    """All that are wrapped with another secret key. Where others write too, they wait."""
+    chosen = _SELECT.where(KEYS.c.secret_key.is_not(None), KEYS.c.secret_key != secret_key).with_for_update()
     return [_kept(row) for row in connection.execute(chosen)]
 
 
-def masters(connection: Connection) -> set[str]:
-    """The ids of all master keys that something is wrapped with."""
-    return set(connection.execute(select(KEYS.c.master).where(KEYS.c.master.is_not(None)).distinct()).scalars())
+def secret_keys(connection: Connection) -> set[str]:
+    """The ids of all secret keys that something is wrapped with."""
+    return set(connection.execute(select(KEYS.c.secret_key).where(KEYS.c.secret_key.is_not(None)).distinct()).scalars())
 
 
 def add(connection: Connection, name: KeyName, wrapped: Wrapped, now: int) -> None:
     """Store a key, unless there is one, or was."""
-    row = {**name._asdict(), "master": wrapped.master, "wrapped": wrapped.blob, "created_at": now}
+    row = {**name._asdict(), "secret_key": wrapped.secret_key, "wrapped": wrapped.blob, "created_at": now}
     connection.execute(insert_into(connection, KEYS).values(row).on_conflict_do_nothing())
 
 
 def put(connection: Connection, name: KeyName, wrapped: Wrapped, now: int) -> None:
     """Store a key in the place of that which there may be."""
-    row = {"master": wrapped.master, "wrapped": wrapped.blob, "created_at": now, "destroyed_at": None}
+    row = {"secret_key": wrapped.secret_key, "wrapped": wrapped.blob, "created_at": now, "destroyed_at": None}
     insert = insert_into(connection, KEYS).values({**name._asdict(), **row})
     connection.execute(insert.on_conflict_do_update(index_elements=_KEY, set_=row))
 
@@ -74,30 +74,30 @@ def rewrap(connection: Connection, kept: Kept, wrapped: Wrapped) -> int:
     """Store the same key, wrapped anew, unless it is not what it was. Returns how many rows that changed."""
     assert kept.wrapped is not None
     same = _is(kept.name) & (KEYS.c.wrapped == kept.wrapped.blob)
-    changed = update(KEYS).where(same).values(master=wrapped.master, wrapped=wrapped.blob)
+    changed = update(KEYS).where(same).values(secret_key=wrapped.secret_key, wrapped=wrapped.blob)
     return connection.execute(changed).rowcount
 
 
 def destroy(connection: Connection, name: KeyName, at: int) -> None:
     """Let nothing remain of a key but that it was destroyed at `at` (ms since the epoch), or never to be made."""
-    row = {"master": None, "wrapped": None, "destroyed_at": at}
+    row = {"secret_key": None, "wrapped": None, "destroyed_at": at}
     insert = insert_into(connection, KEYS).values({**name._asdict(), **row, "created_at": at})
     first = func.coalesce(KEYS.c.destroyed_at, at)
     gone = insert.on_conflict_do_update(index_elements=_KEY, set_={**row, "destroyed_at": first})
     connection.execute(gone)
 
 
-def drop(connection: Connection, name: KeyName) -> bool:
-    """Remove a key without a trace. Returns whether there was one."""
-    return connection.execute(delete(KEYS).where(_is(name))).rowcount > 0
+def remove(connection: Connection, name: KeyName) -> int:
+    """Remove a key without a trace, if there is one: another may take its place. Returns how many there were."""
+    return connection.execute(delete(KEYS).where(_is(name))).rowcount
 
 
-def drop_under(connection: Connection, lost: Iterable[str]) -> int:
-    """Remove all keys that are wrapped with these master keys. Returns how many."""
-    return connection.execute(delete(KEYS).where(KEYS.c.master.in_(list(lost)))).rowcount
+def forget_under(connection: Connection, lost: Iterable[str]) -> int:
+    """Remove all keys that are wrapped with these secret keys, without a trace. Returns how many."""
+    return connection.execute(delete(KEYS).where(KEYS.c.secret_key.in_(list(lost)))).rowcount
 
 
-_SELECT = select(KEYS.c.kind, KEYS.c.team, KEYS.c.name, KEYS.c.master, KEYS.c.wrapped)
+_SELECT = select(KEYS.c.kind, KEYS.c.team, KEYS.c.name, KEYS.c.secret_key, KEYS.c.wrapped)
 
 
 def _is(name: KeyName) -> ColumnElement[bool]:
@@ -105,5 +105,5 @@ def _is(name: KeyName) -> ColumnElement[bool]:
 
 
 def _kept(row: Row[*tuple[Any, ...]]) -> Kept:
-    wrapped = None if row.master is None or row.wrapped is None else Wrapped(row.master, row.wrapped)
+    wrapped = None if row.secret_key is None or row.wrapped is None else Wrapped(row.secret_key, row.wrapped)
     return Kept(KeyName(row.kind, row.team, row.name), wrapped)

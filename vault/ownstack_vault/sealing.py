@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ownstack_contracts.envelope import canonical
 from ownstack_vault.errors import SecretUnreadable
-from ownstack_vault.masterkeys import NONCE_BYTES
+from ownstack_vault.secretkeys import NONCE_BYTES
 
 VERSION = "v1."
 TAG_BYTES = 16

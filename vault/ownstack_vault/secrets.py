@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection
 
 from ownstack_vault import keys, sealing
 from ownstack_vault.errors import WRONG_KEY, WRONG_KEY_HINT, WRONG_KEY_SAYS, SecretUnreadable
 from ownstack_vault.keys import KeyName
-from ownstack_vault.masterkeys import KEY_BYTES, MasterKeys, Wrapped
 from ownstack_vault.sealing import SealedValue, Slot
+from ownstack_vault.secretkeys import KEY_BYTES, SecretKeys, Wrapped
 from ownstack_vault.store import Store
 
 
@@ -20,8 +20,8 @@ class Secrets:
     destroyed opens nothing from then on. Calls block for as long as the database takes, and raise what it raises; safe
     from many threads and processes."""
 
-    def __init__(self, store: Store, masters: MasterKeys) -> None:
-        self._store, self._masters = store, masters
+    def __init__(self, store: Store, secret_keys: SecretKeys) -> None:
+        self._store, self._secret_keys = store, secret_keys
 
     def seal(self, slots: Mapping[Slot, str], now: int) -> dict[Slot, SealedValue]:
         """Each value for its slot, with its fingerprint. Keys that are missing are made, at `now` (ms since the epoch).
@@ -48,25 +48,20 @@ class Secrets:
             raise _missing(min(missing))
         return {slot: sealing.unseal(found[_data_key(slot)], slot, text) for slot, text in sealed.items()}
 
-    def fingerprints(self, team: str, values: Sequence[str], now: int) -> list[str]:
-        """Of each value within `team`. Its key is made, at `now` (ms since the epoch), if it is missing."""
-        name = KeyName("team", team)
-        key = self._made({name}, now)[name]
-        return [sealing.fingerprint(key, value) for value in values]
-
     def rewrap(self) -> int:
-        """Wrap all keys, and the secrets of webhooks, with the present master key: all of them, or none.
+        """Wrap all keys, and the secrets of webhooks, with the present secret key: all of them, or none.
 
         Returns how many were wrapped with another. Raises SecretUnreadable `secret-key-wrong`, `config-damaged`.
         """
         with self._store.writing() as connection:
             return sum(
-                keys.rewrap(
-                    connection, kept, self._masters.wrap(kept.name, self._masters.unwrap(kept.name, kept.wrapped))
-                )
-                for kept in keys.not_under(connection, self._masters.present)
+                keys.rewrap(connection, kept, self._wrapped_anew(kept.name, kept.wrapped))
+                for kept in keys.not_under(connection, self._secret_keys.present)
                 if kept.wrapped is not None
             )
+
+    def _wrapped_anew(self, name: KeyName, wrapped: Wrapped) -> Wrapped:
+        return self._secret_keys.wrap(name, self._secret_keys.unwrap(name, wrapped))
 
     def _made(self, wanted: set[KeyName], now: int) -> dict[KeyName, bytes]:
         """All these keys. Of several processes that make one at once, all get that of the first."""
@@ -79,9 +74,9 @@ class Secrets:
         return self._opened(there)
 
     def _make(self, connection: Connection, names: Iterable[KeyName], now: int) -> None:
-        refuse_unknown(connection, self._masters)
+        refuse_unknown(connection, self._secret_keys)
         for name in names:
-            keys.add(connection, name, self._masters.wrap(name, secrets.token_bytes(KEY_BYTES)), now)
+            keys.add(connection, name, self._secret_keys.wrap(name, secrets.token_bytes(KEY_BYTES)), now)
 
     def _opened(self, there: Mapping[KeyName, Wrapped | None]) -> dict[KeyName, bytes]:
         return {name: self._open(name, wrapped) for name, wrapped in there.items()}
@@ -90,12 +85,12 @@ class Secrets:
         if wrapped is None:
             message = f"The config of {name.name} is erased for good, as the app was destroyed."
             raise SecretUnreadable("config-erased", message, "An app that is made anew has a config of its own.")
-        return self._masters.unwrap(name, wrapped)
+        return self._secret_keys.unwrap(name, wrapped)
 
 
-def refuse_unknown(connection: Connection, masters: MasterKeys) -> None:
+def refuse_unknown(connection: Connection, secret_keys: SecretKeys) -> None:
     """Nothing is made beside keys that can't be opened: raises SecretUnreadable `secret-key-wrong`."""
-    if not all(masters.knows(master) for master in keys.masters(connection)):
+    if secret_keys.unknown(keys.secret_keys(connection)):
         raise SecretUnreadable(WRONG_KEY, WRONG_KEY_SAYS, WRONG_KEY_HINT)
 
 

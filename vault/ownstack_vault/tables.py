@@ -25,15 +25,15 @@ Index(
     "vault_tokens_valid_name", TOKENS.c.team, TOKENS.c.name, unique=True, sqlite_where=_VALID, postgresql_where=_VALID
 )
 
-# kind: `data` (name: the id of an app's creation), `team` (no name) or `hook` (name: an app). wrapped: with the master
-# key whose id is `master`. Both are gone from a key that was destroyed; its row stays, so that none takes its place.
+# kind: `data` (name: the id of an app's creation), `team` (no name) or `hook` (name: an app). wrapped: with the secret
+# key whose id is `secret_key`. Both are gone from a key that was destroyed; its row stays: none takes its place.
 KEYS = Table(
     "vault_keys",
     METADATA,
     Column("kind", String(8), primary_key=True),
     Column("team", String(63), primary_key=True),
     Column("name", String(200), primary_key=True),
-    Column("master", String(16), nullable=True),
+    Column("secret_key", String(16), nullable=True),
     Column("wrapped", LargeBinary, nullable=True),
     Column("created_at", BigInteger, nullable=False),
     Column("destroyed_at", BigInteger, nullable=True),

@@ -11,12 +11,6 @@ from itertools import count
 from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ownstack_vault import keys
-from ownstack_vault.erasing import Erasing
-from ownstack_vault.errors import missing_secret_key
-from ownstack_vault.hooks import Hooks
-from ownstack_vault.masterkeys import MasterKeys
-from ownstack_vault.secrets import Secrets
 from ownstack_vault.store import Store
 from ownstack_vault.tables import TOKENS
 
@@ -51,39 +45,11 @@ class TokenNameTaken(ValueError):
     """A valid token of the team has this name already."""
 
 
-class Vault:
-    """The tokens of all teams, in a database, and beside them what is sealed with the keys of this installation.
+class Tokens:
+    """The tokens of all teams. Calls block for as long as the database takes; safe from many threads."""
 
-    Calls block for as long as the database takes; safe from many threads. masters: None where nothing is to be sealed
-    or opened. erasing: a sink of the history, see there.
-    """
-
-    def __init__(self, store: Store, masters: MasterKeys | None = None) -> None:
-        self._store, self._engine = store, store.engine
-        self._masters = masters
-        self.erasing = Erasing(store)
-
-    @property
-    def secrets(self) -> Secrets:
-        """Values of config, sealed and opened. Raises VaultUnusable `secret-key-missing`."""
-        return Secrets(self._store, self._given())
-
-    @property
-    def hooks(self) -> Hooks:
-        """Secrets of webhooks. Raises VaultUnusable `secret-key-missing`."""
-        return Hooks(self._store, self._given())
-
-    def _given(self) -> MasterKeys:
-        if self._masters is None:
-            raise missing_secret_key()
-        return self._masters
-
-    def forget_lost(self, masters: MasterKeys) -> int:
-        """Remove all keys that none of `masters` opens: what was sealed with them is lost, and others may take their
-        place. Returns how many."""
-        with self._store.writing() as connection:
-            lost = [master for master in keys.masters(connection) if not masters.knows(master)]
-            return keys.drop_under(connection, lost)
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def add(self, team: str, name: str, now: int) -> IssuedToken:
         """Issue a token for `team` at `now` (ms since the epoch). Raises TokenNameTaken."""
@@ -128,12 +94,8 @@ class Vault:
             row = connection.execute(select(*_COLUMNS).where(mine)).one_or_none()
         return None if row is None else _token(row)
 
-    def close(self) -> None:
-        """Let go of the database."""
-        self._engine.dispose()
 
-
-def ensure_first_token(vault: Vault, team: str, now: int, known: str | None = None) -> str | None:
+def ensure_first_token(tokens: Tokens, team: str, now: int, known: str | None = None) -> str | None:
     """Give whoever starts the house a token for `team`. `known`: the secret in their profile, if there is one.
 
     Returns None if `known` is valid for the team; else the secret of a new token named `first`. An earlier `first` is
@@ -141,13 +103,13 @@ def ensure_first_token(vault: Vault, team: str, now: int, known: str | None = No
     that is not valid here is another house's, which shares the profile: somebody may still hold this one's `first`, so
     the new one is named `first-2`, or as counting goes on.
     """
-    found = vault.find(known) if known else None
+    found = tokens.find(known) if known else None
     if found is not None and found.team == team:
         return None
-    valid = {token.name: token.id for token in _valid_tokens(vault, team)}
+    valid = {token.name: token.id for token in _valid_tokens(tokens, team)}
     if known is None and FIRST_TOKEN_NAME in valid:
-        vault.revoke(team, valid.pop(FIRST_TOKEN_NAME), now)
-    return vault.add(team, next(name for name in _first_names() if name not in valid), now).secret
+        tokens.revoke(team, valid.pop(FIRST_TOKEN_NAME), now)
+    return tokens.add(team, next(name for name in _first_names() if name not in valid), now).secret
 
 
 def _first_names() -> Iterator[str]:
@@ -155,10 +117,10 @@ def _first_names() -> Iterator[str]:
     yield from (f"{FIRST_TOKEN_NAME}-{number}" for number in count(2))
 
 
-def _valid_tokens(vault: Vault, team: str) -> Sequence[Token]:
+def _valid_tokens(tokens: Tokens, team: str) -> Sequence[Token]:
     found: list[Token] = []
     after = ""
-    while page := vault.list(team, 200, after):
+    while page := tokens.list(team, 200, after):
         found.extend(token for token in page if token.revoked_at is None)
         after = page[-1].id
     return found

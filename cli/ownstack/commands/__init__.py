@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -60,28 +60,33 @@ def assemble(run: Callable[[Sequence[str]], int]) -> typer.Typer:
     houses.register(root, run)
     for module in (logins, deploys, runs, logs, history, configs, pushes):
         module.register(root)
-    app = typer.Typer(help="Apps: what runs, on which stacks.", no_args_is_help=True)
-    apps.register(app)
-    imports.register(app)
-    clones.register(app)
-    app.add_typer(pipelines.group(), name="pipeline")
-    root.add_typer(app, name="app")
-    groups = {
-        "stack": stacks,
-        "promotion": promotions,
-        "release": releases,
-        "token": tokens,
-        "dead-letter": dead_letters,
-        "team": teams,
-        "deployer": deployers,
-        "bus": buses,
-        "readmodel": readmodels,
-        "secret": secrets,
-        "serve": serving,
-    }
-    for name, group in groups.items():
-        root.add_typer(group.group(), name=name)
+    root.add_typer(_of_apps(), name="app")
+    for name, group in _GROUPS.items():
+        root.add_typer(group(), name=name)
     return root
+
+
+def _of_apps() -> typer.Typer:
+    app = typer.Typer(help="Apps: what runs, on which stacks.", no_args_is_help=True)
+    for module in (apps, imports, clones):
+        module.register(app)
+    app.add_typer(pipelines.group(), name="pipeline")
+    return app
+
+
+_GROUPS: Mapping[str, Callable[[], typer.Typer]] = {
+    "stack": stacks.group,
+    "promotion": promotions.group,
+    "release": releases.group,
+    "token": tokens.group,
+    "dead-letter": dead_letters.group,
+    "team": teams.group,
+    "deployer": deployers.group,
+    "bus": buses.group,
+    "readmodel": readmodels.group,
+    "secret": secrets.group,
+    "serve": serving.group,
+}
 
 
 def _root(version: Version = False) -> None:

@@ -11,6 +11,7 @@ from ownstack import completion
 from ownstack.appview import remark_of, show_app, summary_of
 from ownstack.commands.params import App, Key, NoWait, Stack
 from ownstack.exits import Exit, Failure
+from ownstack.naming import must_be_repository, named
 from ownstack.output import table
 from ownstack.paths import segment
 from ownstack.sending import How, follow_jobs, must, send, tell
@@ -18,7 +19,13 @@ from ownstack.session import Session, command
 
 OnStacks = Annotated[
     list[str] | None,
-    typer.Option("--stack", metavar="STACK", help="Where it runs (several times).", autocompletion=completion.stacks),
+    typer.Option(
+        "--stack",
+        metavar="STACK",
+        help="Where it runs (several times).",
+        autocompletion=completion.stacks,
+        callback=named,
+    ),
 ]
 ReleaseTask = Annotated[str | None, typer.Option("--release-task", help="Where it runs: each-stack or first-stack.")]
 Postdeploy = Annotated[
@@ -92,7 +99,7 @@ def remove_stack(
     session: Session, app: App, stack: Stack, force: Force = False, key: Key = None, no_wait: NoWait = False
 ) -> None:
     """Take an app from a stack, which is asked to remove it."""
-    _confirm(session, force, f"{app} will be removed from {stack}.", stack)
+    _confirm(session, f"{app} will be removed from {stack}.", stack, force=force)
     how = How(key, not no_wait)
     view = send(session, how, "DELETE", f"/apps/{segment(app)}/stacks/{segment(stack)}")
     follow_jobs(session, how, view, f"{app} is on {stack} no more.", removing=True)
@@ -123,6 +130,8 @@ def settings(
     must(
         given, "No setting is given.", f"To see them: ownstack app info {app}. To change: ownstack app settings --help"
     )
+    if retag_to:
+        must_be_repository(retag_to)
     how = How(key, not no_wait)
     view = send(session, how, "PATCH", f"/apps/{segment(app)}/settings", given)
     tell(session, how, view, f"{app}: " + ", ".join(f"{n} is {_spoken(v)}" for n, v in given.items()) + ".")
@@ -135,14 +144,15 @@ def _spoken(value: object) -> str:
 
 
 def destroy(session: Session, app: App, force: Force = False, key: Key = None, no_wait: NoWait = False) -> None:
-    """Destroy an app: each of its stacks is asked to remove it."""
-    _confirm(session, force, f"{app} will be removed from all its stacks, and is gone here.", app)
+    """Destroy an app: each of its stacks is asked to remove it. Nobody can ever read its config again."""
+    gone = f"{app} will be removed from all its stacks, and is gone here. Its config can never be read again."
+    _confirm(session, gone, app, force=force)
     how = How(key, not no_wait)
     view = send(session, how, "DELETE", f"/apps/{segment(app)}")
     follow_jobs(session, how, view, f"{app} is no app any more.", removing=True)
 
 
-def _confirm(session: Session, force: bool, warning: str, name: str) -> None:
+def _confirm(session: Session, warning: str, name: str, *, force: bool) -> None:
     """Whoever destroys something types its name, or says --force."""
     if force:
         return

@@ -9,14 +9,18 @@ import typer
 from ownstack import completion
 from ownstack.answers import Json
 from ownstack.commands.params import Key, NoWait
+from ownstack.naming import named
 from ownstack.paths import segment
 from ownstack.sending import How, must, must_have_succeeded, watch_jobs, watch_rollout
 from ownstack.session import Session, command
 
-Source = Annotated[str, typer.Argument(metavar="APP", help="The app to clone.", autocompletion=completion.apps)]
-New = Annotated[str, typer.Argument(metavar="NEW", help="What the clone is to be called.")]
+Source = Annotated[
+    str, typer.Argument(metavar="APP", help="The app to clone.", autocompletion=completion.apps, callback=named)
+]
+New = Annotated[str, typer.Argument(metavar="NEW", help="What the clone is to be called.", callback=named)]
 OnStack = Annotated[
-    str, typer.Option("--stack", metavar="STACK", help="Where it runs.", autocompletion=completion.stacks)
+    str,
+    typer.Option("--stack", metavar="STACK", help="Where it runs.", autocompletion=completion.stacks, callback=named),
 ]
 Deploy = Annotated[bool, typer.Option("--deploy", help="Deploy the image that the app runs, too.")]
 WithoutConfig = Annotated[bool, typer.Option("--without-config", help="Copy no variables.")]
@@ -50,7 +54,8 @@ def clone(
     outcome: Json = {"app": new, "left_out": [], **answer, "rollout": None}
     _say_left_out(session, app, new, outcome["left_out"])
     if how.wait:
-        outcome["rollout"] = _watch(session, outcome["command"], new, f"{new} is a clone of {app}, on {stack}.", deploy)
+        sentence = f"{new} is a clone of {app}, on {stack}."
+        outcome["rollout"] = _watch(session, outcome["command"], new, sentence, deploy=deploy)
     else:
         session.output.say(f"Sent: {answer['command']['type']} {answer['command']['id']}")
     session.output.document(outcome)
@@ -58,7 +63,7 @@ def clone(
         must_have_succeeded(outcome["rollout"])
 
 
-def _watch(session: Session, view: Json, new: str, sentence: str, deploy: bool) -> Json | None:
+def _watch(session: Session, view: Json, new: str, sentence: str, *, deploy: bool) -> Json | None:
     """The rollout, as it ended, if something is deployed; else what is there already was looked at."""
     if not deploy:
         watch_jobs(session, view, sentence)

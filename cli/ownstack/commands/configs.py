@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -12,8 +13,9 @@ from ownstack.answers import Json
 from ownstack.commands.params import App, Key, NoWait
 from ownstack.configuring import Scope, Wish, change, must_have_come_about, told
 from ownstack.configview import difference, on_stack, show_config, show_difference
-from ownstack.exits import Exit, Silent
+from ownstack.exits import Exit, Failure, Silent
 from ownstack.giving import names, of_words
+from ownstack.naming import named
 from ownstack.output import safe
 from ownstack.paths import segment
 from ownstack.sending import How, must
@@ -26,6 +28,7 @@ OnStack = Annotated[
         metavar="STACK",
         help="On this stack alone: there it goes before the value for all.",
         autocompletion=completion.stacks,
+        callback=named,
     ),
 ]
 Review = Annotated[bool, typer.Option("--review", help="For review apps and clones that are made of it.")]
@@ -40,11 +43,15 @@ Words = Annotated[
 ]
 Names = Annotated[list[str], typer.Argument(metavar="KEY…", help="Names.", autocompletion=completion.variables)]
 Name = Annotated[str, typer.Argument(metavar="KEY", help="The name.", autocompletion=completion.variables)]
-One = Annotated[str, typer.Argument(metavar="A", help="An app.", autocompletion=completion.apps)]
-Other = Annotated[str, typer.Argument(metavar="B", help="The other one.", autocompletion=completion.apps)]
+One = Annotated[str, typer.Argument(metavar="A", help="An app.", autocompletion=completion.apps, callback=named)]
+Other = Annotated[
+    str, typer.Argument(metavar="B", help="The other one.", autocompletion=completion.apps, callback=named)
+]
 ThatOn = Annotated[
     str | None,
-    typer.Option("--stack", metavar="STACK", help="What it has on this stack.", autocompletion=completion.stacks),
+    typer.Option(
+        "--stack", metavar="STACK", help="What it has on this stack.", autocompletion=completion.stacks, callback=named
+    ),
 ]
 
 
@@ -57,18 +64,34 @@ def register(root: typer.Typer) -> None:
     command(root, "config:diff")(diff)
 
 
+def meant(words: Sequence[str]) -> str | None:
+    """What somebody wanted who typed `ownstack config set`, as elsewhere; None: something else."""
+    if len(words) < 2 or words[0] != "config" or words[1] not in ("set", "unset", "get", "push", "diff"):
+        return None
+    return f"ownstack config:{words[1]} --help"
+
+
 def config(session: Session, app: App, stack: ThatOn = None) -> None:
     """The variables of an app: for which stacks, secret or plain, who set them, and when. Values are not shown.
 
     Equal fingerprints are of equal values, in all apps of the team.
     """
-    found = session.client.get(f"/apps/{segment(app)}/config")
+    found = _config_of(session, app)
     everything = found["variables"]
     if stack is not None:
         _must_be_on(session, stack, app)
         found = {**found, "variables": on_stack(everything, stack)}
     show_config(session, app, found["variables"], everything)
     session.output.document(found)
+
+
+def _config_of(session: Session, app: str) -> Json:
+    try:
+        return session.client.get(f"/apps/{segment(app)}/config")
+    except Failure as failure:
+        if failure.code == "app-unknown":
+            failure.hint = meant(("config", app)) or failure.hint
+        raise
 
 
 def _must_be_on(session: Session, stack: str, *apps: str) -> None:
@@ -99,7 +122,7 @@ def set_(
     """
     scope = Scope(stack, review)
     scope.must_be_one()
-    values = of_words(words, stdin=stdin)
+    values = of_words(app, words, stdin=stdin)
     wish = Wish(values, scope, plain=plain, deploy=not no_deploy)
     _change(session, How(key, not no_wait), app, wish, told("set", list(values), app, scope))
 

@@ -10,12 +10,14 @@ import typer
 
 from ownstack import completion
 from ownstack.commands.params import Follow, Limit
+from ownstack.naming import named
 from ownstack.output import moment, safe, short
 from ownstack.session import Session, command
 from ownstack.watching import milliseconds
 
 OfApp = Annotated[
-    str | None, typer.Option("--app", metavar="APP", help="Only about this app.", autocompletion=completion.apps)
+    str | None,
+    typer.Option("--app", metavar="APP", help="Only about this app.", autocompletion=completion.apps, callback=named),
 ]
 
 _ABOUT = (
@@ -59,7 +61,8 @@ def history(session: Session, app: OfApp = None, follow: Follow = False, limit: 
 
 def _tell(session: Session, event: dict[str, Any], *, lines: bool) -> None:
     data = event.get("data", {})
-    told = [f"{name}={_brief(name, data[name])}" for name in _ABOUT if data.get(name) is not None]
+    worth = (*_ABOUT, "app_id") if event["type"] == "ConfigErased" else _ABOUT  # of an app that may be there again
+    told = [f"{name}={_brief(name, data[name])}" for name in worth if data.get(name) is not None]
     about = " ".join([*told, *_variables(data)])
     at = moment(milliseconds(event["time"]))
     actor = f" by {event['actor']}" if event.get("actor") else ""

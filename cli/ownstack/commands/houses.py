@@ -14,7 +14,8 @@ import typer
 
 from ownstack import uplog
 from ownstack.exits import Exit, Failure, Silent
-from ownstack.sending import must, must_name_a_team
+from ownstack.naming import must_name_a_team
+from ownstack.sending import must
 from ownstack.session import Session, command
 
 if TYPE_CHECKING:

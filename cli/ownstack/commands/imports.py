@@ -12,11 +12,15 @@ from ownstack.appview import show_stacks
 from ownstack.awaiting import Awaited, await_fact
 from ownstack.commands.params import App, Key, NoWait, OneStack
 from ownstack.exits import Exit, Failure, Silent
+from ownstack.naming import named
 from ownstack.paths import segment
 from ownstack.sending import How, follow_looks, send, tell
 from ownstack.session import Session, command
 
-From = Annotated[str, typer.Option("--stack", metavar="STACK", help="Where it runs.", autocompletion=completion.stacks)]
+From = Annotated[
+    str,
+    typer.Option("--stack", metavar="STACK", help="Where it runs.", autocompletion=completion.stacks, callback=named),
+]
 Config = Annotated[bool, typer.Option("--config", help="With the names of its config variables; never their values.")]
 
 

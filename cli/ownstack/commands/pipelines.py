@@ -8,19 +8,26 @@ import typer
 
 from ownstack import completion
 from ownstack.answers import Json
-from ownstack.appview import origin_of, summary_of
+from ownstack.appview import origin_of, state_of, summary_of
 from ownstack.commands.params import App, Key, NoWait, Production, Redeploy, Stacks
 from ownstack.commands.reviews import review_apps
+from ownstack.naming import named
 from ownstack.output import fields, moment, table
 from ownstack.paths import segment
 from ownstack.sending import How, follow_rollout, release_number, send, tell
 from ownstack.session import Session, command
 
-Stage = Annotated[str, typer.Argument(metavar="APP", help="The app that is a stage.", autocompletion=completion.apps)]
+Stage = Annotated[
+    str, typer.Argument(metavar="APP", help="The app that is a stage.", autocompletion=completion.apps, callback=named)
+]
 Before = Annotated[
     str | None,
     typer.Option(
-        "--before", metavar="APP", help="Before this stage, not before production.", autocompletion=completion.apps
+        "--before",
+        metavar="APP",
+        help="Before this stage, not before production.",
+        autocompletion=completion.apps,
+        callback=named,
     ),
 ]
 Release = Annotated[
@@ -130,26 +137,35 @@ def info(session: Session, production: Production) -> None:
             ]
         )
     )
+    if not session.output.json:
+        apps = list(session.client.pages("/apps"))
+        _show_stages(session, found["stages"], apps)
+        if switched:
+            _show_review_apps(session, production, apps)
+    session.output.document(found)
+
+
+def _show_stages(session: Session, stages: list[Json], apps: list[Json]) -> None:
+    """What runs in each, and what is to be said of its newest deployment."""
+    remarks = {app["name"]: state_of(app) for app in apps}
     rows = [
         (
             s["app"],
             str(s["summary"]).removeprefix(f"{s['app']} — "),
             ", ".join(x["stack"] for x in s["stacks"]),
             s["promotion"],
+            remarks.get(s["app"]),
         )
-        for s in found["stages"]
+        for s in stages
     ]
-    session.output.show(table(("STAGE", "LIVE", "STACKS", "LATEST PROMOTION"), rows))
-    if switched and not session.output.json:
-        _show_review_apps(session, production)
-    session.output.document(found)
+    session.output.show(table(("STAGE", "LIVE", "STACKS", "LATEST PROMOTION", "REMARK"), rows))
 
 
 def _how(switched: Json) -> str:
     """How pull requests get their apps."""
     said = [f"on {switched['stack']}", switched["image"]]
     if switched["expires"] is not None:
-        said.append(f"gone {_time(switched['expires'])} after the last deployment")
+        said.append(f"gone {_time(switched['expires'])} after the last push")
     said += ["forks, too"] * switched["forks"] + ["with the secrets of production"] * switched["secrets"]
     return ", ".join(said)
 
@@ -160,14 +176,13 @@ def _time(seconds: int) -> str:
     return f"{seconds // size}{unit}"
 
 
-def _show_review_apps(session: Session, production: str) -> None:
+def _show_review_apps(session: Session, production: str, apps: list[Json]) -> None:
     """Those that there are, and what runs in them."""
-    apps = session.client.pages("/apps")
-    rows = [(a["name"], summary_of(a), origin_of(a)) for a in apps if _is_of(a, production)]
+    rows = [(a["name"], summary_of(a), origin_of(a), state_of(a)) for a in apps if _is_of(a, production)]
     if rows:
-        session.output.show(table(("REVIEW APP", "LIVE", "MADE AS"), rows))
+        session.output.show(table(("REVIEW APP", "LIVE", "MADE AS", "REMARK"), rows))
 
 
 def _is_of(app: Json, production: str) -> bool:
     review = app.get("review")
-    return app.get("cloned_from") == production or (review is not None and review["production"] == production)
+    return review is not None and bool(review["production"] == production)

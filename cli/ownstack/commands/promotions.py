@@ -8,6 +8,7 @@ import typer
 
 from ownstack import completion
 from ownstack.commands.params import Key, Limit, NoWait
+from ownstack.naming import named
 from ownstack.output import moment, short, span, table
 from ownstack.paths import segment
 from ownstack.progress import source_of
@@ -19,7 +20,9 @@ Promotion = Annotated[
 ]
 OfApp = Annotated[
     str | None,
-    typer.Option("--app", metavar="APP", help="Only those to this app.", autocompletion=completion.apps),
+    typer.Option(
+        "--app", metavar="APP", help="Only those to this app.", autocompletion=completion.apps, callback=named
+    ),
 ]
 Status = Annotated[
     str | None, typer.Option("--status", help="Only those that are looking, running, succeeded, failed, …")

@@ -13,14 +13,19 @@ from ownstack.commands.params import Key, NoWait
 from ownstack.configuring import Scope, Wish, change
 from ownstack.exits import Exit, Failure, Silent
 from ownstack.giving import STDIN, Dotenv, of_file
+from ownstack.naming import named
 from ownstack.output import listed
 from ownstack.sending import How
 from ownstack.session import Session, command
 
 File = Annotated[str, typer.Option("--file", metavar="FILE", help="A dotenv file; `-` is standard input.")]
 Apps = Annotated[
-    list[str], typer.Option("--app", metavar="APP", help="To this app (several times).", autocompletion=completion.apps)
+    list[str],
+    typer.Option(
+        "--app", metavar="APP", help="To this app (several times).", autocompletion=completion.apps, callback=named
+    ),
 ]
+Literal = Annotated[bool, typer.Option("--literal", help="Leave ${…} in values as it is: expand nothing.")]
 Prune = Annotated[bool, typer.Option("--prune", help="Unset what is not in the file.")]
 
 
@@ -35,6 +40,7 @@ def push(
     apps: Apps,
     stack: OnStack = None,
     review: Review = False,
+    literal: Literal = False,
     prune: Prune = False,
     plain: Plain = False,
     no_deploy: NoDeploy = False,
@@ -43,15 +49,18 @@ def push(
 ) -> None:
     """Set the variables that a dotenv file gives, and release what runs again with them: one app after the other.
 
+    It is read as python-dotenv reads it: `${VAR}` and `${VAR:-default}` are what the file says above, or else the
+    environment that this command runs in. What --prune has unset is listed.
+
     Exits with 0 only if it came about for all of them. With --id the id of each command is `ID.APP`.
     """
     scope = Scope(stack, review)
     scope.must_be_one()
-    read = of_file(file)
+    read = of_file(file, literal=literal)
     if read.twice:
         session.output.note(f"{listed(read.twice)}: given more than once in the file; the last value is taken.")
     wish = Wish(read.values, scope, plain=plain, prune=prune, deploy=not no_deploy)
-    pushing = _Pushing(session, key, not no_wait, wish, _sentence(file, read, wish))
+    pushing = _Pushing(session, How(key, not no_wait), wish, _sentence(file, read, wish))
     outcomes = pushing.to_all(list(dict.fromkeys(apps)))
     session.output.document({"file": file, "twice": read.twice, "apps": outcomes})
     raise Silent(_exit_of(outcomes))
@@ -66,8 +75,8 @@ def _sentence(file: str, read: Dotenv, wish: Wish) -> str:
 class _Pushing:
     """Pushes to one app after the other. Once the server can't be asked, the rest is not tried."""
 
-    def __init__(self, session: Session, key: str | None, wait: bool, wish: Wish, sentence: str) -> None:
-        self._session, self._key, self._wait = session, key, wait
+    def __init__(self, session: Session, how: How, wish: Wish, sentence: str) -> None:
+        self._session, self._how = session, how
         self._wish, self._sentence = wish, sentence
         self._away: Failure | None = None
 
@@ -85,11 +94,12 @@ class _Pushing:
 
     def _to(self, app: str) -> Json:
         """As `change` says it, with the `error` and the `exit` code."""
-        nothing: Json = {"app": app, "command": None, "rollout": None, "kept": None}
+        nothing: Json = {"app": app, "command": None, "rollout": None, "kept": None, "queued": None, "unset": None}
         try:
             if self._away is not None:
                 raise self._away
-            how = How(None if self._key is None else f"{self._key}.{app}", self._wait)
+            key = self._how.key
+            how = self._how._replace(key=None if key is None else f"{key}.{app}")
             outcome = change(self._session, how, app, self._wish, f"{app}: {self._sentence}")
         except Failure as failure:
             return nothing | self._failed(app, failure)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
@@ -9,7 +11,8 @@ import typer
 from ownstack import completion
 from ownstack.answers import Json
 from ownstack.commands.params import App, Limit
-from ownstack.output import fields, moment, short, span, table
+from ownstack.configview import FIRST
+from ownstack.output import fields, listed, moment, short, span, table
 from ownstack.paths import segment
 from ownstack.sending import release_number
 from ownstack.session import Session, command
@@ -30,11 +33,12 @@ def group() -> typer.Typer:
 def list_(session: Session, app: App, limit: Limit = 50) -> None:
     """The releases of an app, newest first, and where each is live."""
     found = list(session.client.pages(f"/apps/{segment(app)}/releases", limit=limit))
+    changes = _changes(session, app) if any(r["origin"] == "config" for r in found) else {}
     rows = [
         (
             f"v{r['number']}",
             short(r["digest"]),
-            _origin(r),
+            _origin(r, changes),
             moment(r["created_at"]),
             ", ".join(r["live_on"]),
             r["image"],
@@ -45,7 +49,19 @@ def list_(session: Session, app: App, limit: Limit = 50) -> None:
     session.output.document(found)
 
 
-def _origin(release: Json) -> str:
+def _changes(session: Session, app: str) -> Mapping[str, list[str]]:
+    """Of the newest changes of its config which variables they were, by the id of the command: that of the rollout."""
+    facts = [fact["event"] for fact in session.client.get("/history", app=app, limit=200)["items"]]
+    return {
+        fact["causationid"]: sorted({*fact["data"].get("values", ()), *fact["data"].get("unset", ())})
+        for fact in facts
+        if fact["type"] == "ConfigSet" and fact.get("causationid")
+    }
+
+
+def _origin(release: Json, changes: Mapping[str, list[str]] = MappingProxyType({})) -> str:
+    if release["origin"] == "config" and (names := changes.get(release.get("rollout") or "")):
+        return f"config: {listed(names)}"
     if release["source_app"] is None:
         return str(release["origin"])
     return f"{release['source_app']} v{release['source_release']}"
@@ -62,6 +78,7 @@ def info(session: Session, app: App, release: Release) -> None:
                 ("app", found["app"]),
                 ("release", f"v{found['number']}"),
                 ("image", found["image"]),
+                ("config", str(found.get("config_fingerprint") or "")[:FIRST]),
                 ("from", _origin(found)),
                 ("rolled back to", None if back is None else f"v{back}"),
                 ("rollout", found["rollout"]),

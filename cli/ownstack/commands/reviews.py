@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
 import typer
@@ -11,7 +11,9 @@ import typer
 from ownstack import completion
 from ownstack.answers import Json
 from ownstack.commands.params import Key, NoWait, Production
+from ownstack.exits import Failure
 from ownstack.giving import secret_of
+from ownstack.naming import must_be_image, named
 from ownstack.output import fields
 from ownstack.paths import segment
 from ownstack.sending import How, must, send, tell
@@ -19,7 +21,7 @@ from ownstack.session import Session
 
 OnStack = Annotated[
     str | None,
-    typer.Option("--stack", metavar="STACK", help="Where they run.", autocompletion=completion.stacks),
+    typer.Option("--stack", metavar="STACK", help="Where they run.", autocompletion=completion.stacks, callback=named),
 ]
 Image = Annotated[
     str | None,
@@ -31,7 +33,7 @@ Image = Annotated[
 ]
 Expires = Annotated[
     str | None,
-    typer.Option("--expires", metavar="TIME", help="Gone so long after its last deployment: 90m, 36h or 5d."),
+    typer.Option("--expires", metavar="TIME", help="Gone so long after the last push: 90m, 36h or 5d."),
 ]
 Forks = Annotated[bool, typer.Option("--allow-forks", help="Also for pull requests from forks: anybody can open one.")]
 Secrets = Annotated[bool, typer.Option("--with-secrets", help="With the secrets of production.")]
@@ -44,7 +46,10 @@ Off = Annotated[bool, typer.Option("--off", help="Switch them off; those that ar
 
 _TIME = re.compile(r"([0-9]{1,6})([mhd])")
 _SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
-"""How many characters a secret of one's own has: it is what tells GitHub from everybody else."""
+_SHORTEST, _LONGEST = 60, 366 * 86_400
+"""How long a review app may be said to live, in seconds."""
+_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
+_FILLED_IN = ("{number}", "{sha}", "{short_sha}")
 _LOOPBACK = re.compile(r"127(?:\.\d+){3}|localhost|::1")
 
 
@@ -67,27 +72,67 @@ def review_apps(
     Prints what to enter at GitHub. The secret of the webhook is made if there is none, and shown once.
     """
     how = How(key, not no_wait)
-    given = (stack, image, expires, secret_file, allow_forks or None, with_secrets or None, new_secret or None)
     if off:
-        must(
-            not any(given), "Nothing else is given with --off.", f"ownstack app pipeline review-apps {production} --off"
-        )
+        given = (stack, image, expires, secret_file, allow_forks, with_secrets, new_secret)
+        hint = f"ownstack app pipeline review-apps {production} --off"
+        must(not any(one not in (None, False) for one in given), "Nothing else is given with --off.", hint)
         _switch_off(session, how, production)
         return
-    must(stack and image, "Give --stack and --image, or --off.", _EXAMPLE)
     must(not (secret_file and new_secret), "Give either --secret-file or --new-secret.", _EXAMPLE)
+    body = _body(stack, image, expires) | {"forks": allow_forks, "secrets": with_secrets}
     secret = None if secret_file is None else _own_secret(secret_file)
-    body: Json = {"stack": stack, "image": image, "forks": allow_forks, "secrets": with_secrets}
-    if expires is not None:
-        body["expires"] = seconds_of(expires)
-    view = send(session, how, "PUT", f"{_pipeline(production)}/review-apps", body)
-    if no_wait:
+    _switch_on(session, how, production, body, _Secret(secret, new=new_secret))
+
+
+class _Secret(NamedTuple):
+    """What the webhook is to be signed with. own: what was given; None: that which it has, or (new) a new one."""
+
+    own: str | None
+    new: bool
+
+
+def _body(stack: str | None, image: str | None, expires: str | None) -> Json:
+    """As the API wants it. Raises a usage Failure for what makes no sense."""
+    must(stack and image, "Give --stack and --image, or --off.", _EXAMPLE)
+    assert image is not None
+    _must_be_template(image)
+    return {"stack": stack, "image": image} | ({} if expires is None else {"expires": seconds_of(expires)})
+
+
+def _must_be_template(image: str) -> None:
+    """Raises a usage Failure for a placeholder that is none, and for what makes no image once it is filled in."""
+    unknown = [found for found in _PLACEHOLDER.findall(image) if found not in _FILLED_IN]
+    known = "Those that are filled in: {number}, {sha} and {short_sha}."
+    must(not unknown, f"{', '.join(unknown)} in --image is no placeholder.", known)
+    must_be_image(_PLACEHOLDER.sub("1", image))
+
+
+def _switch_on(session: Session, how: How, production: str, body: Json, secret: _Secret) -> None:
+    view = _send(session, how, "PUT", production, body)
+    if not how.wait:
         tell(session, how, view, "")
         return
-    session.output.say(f"Pull requests get review apps of {production} on {stack}: {production}-pr-NUMBER.")
-    webhook = _webhook(session, production, secret, new_secret)
-    _show(session, webhook, given=secret is not None)
+    session.output.say(f"Pull requests get review apps of {production} on {body['stack']}: {production}-pr-NUMBER.")
+    webhook = _webhook(session, production, secret)
+    _show(session, webhook, given=secret.own is not None)
     session.output.document({"command": view, "webhook": webhook})
+
+
+def _send(session: Session, how: How, method: str, production: str, body: Json | None = None) -> Json:
+    try:
+        return send(session, how, method, f"{_pipeline(production)}/review-apps", body)
+    except Failure as failure:
+        if failure.code == "pipeline-unknown":
+            _explain(session, production, failure)
+        raise
+
+
+def _explain(session: Session, app: str, failure: Failure) -> None:
+    """Why there is no such pipeline: there is no such app, which is raised, or it is a stage of another's."""
+    pipeline = session.client.get(f"/apps/{segment(app)}")["pipeline"]
+    if pipeline is not None and pipeline != app:
+        failure.message = f"{app} is a stage of {pipeline}: review apps are made of the production app."
+        failure.hint = f"ownstack app pipeline review-apps {pipeline} …"
 
 
 def _own_secret(file: str) -> str:
@@ -111,7 +156,10 @@ def seconds_of(text: str) -> int:
     found = _TIME.fullmatch(text)
     must(found, f"{text!a} is no time.", "--expires 90m, 36h or 5d")
     assert found is not None
-    return int(found[1]) * _SECONDS[found[2]]
+    seconds = int(found[1]) * _SECONDS[found[2]]
+    must(seconds >= _SHORTEST, f"{text} is too short: at least 1m.", "--expires 90m, 36h or 5d")
+    must(seconds <= _LONGEST, f"{text} is too long: at most 366d.", "--expires 90m, 36h or 5d")
+    return seconds
 
 
 def _pipeline(production: str) -> str:
@@ -119,19 +167,19 @@ def _pipeline(production: str) -> str:
 
 
 def _switch_off(session: Session, how: How, production: str) -> None:
-    view = send(session, how, "DELETE", f"{_pipeline(production)}/review-apps")
+    view = _send(session, how, "DELETE", production)
     done = f"Pull requests get no review apps of {production} any more. Its webhook still closes those that are there."
     tell(session, how, view, done)
 
 
-def _webhook(session: Session, production: str, secret: str | None, new: bool) -> Json:
+def _webhook(session: Session, production: str, secret: _Secret) -> Json:
     """Its `url`, and its `secret` if it is another one now."""
     path = f"{_pipeline(production)}/webhook"
     known = session.client.get(path)
-    if secret is None and known["exists"] and not new:
+    if secret.own is None and known["exists"] and not secret.new:
         return {"url": known["url"], "secret": None}
-    made = session.client.post(path, {} if secret is None else {"secret": secret})
-    return {"url": made["url"], "secret": made["secret"] if secret is None else None}
+    made = session.client.post(path, {} if secret.own is None else {"secret": secret.own})
+    return {"url": made["url"], "secret": made["secret"] if secret.own is None else None}
 
 
 def _show(session: Session, webhook: Json, *, given: bool) -> None:

@@ -9,6 +9,7 @@ import typer
 from ownstack import completion
 from ownstack.commands.params import App, Key, NoWait
 from ownstack.exits import Exit, Silent
+from ownstack.naming import named
 from ownstack.paths import segment
 from ownstack.runs import follow_run
 from ownstack.sending import How, must, send, tell
@@ -21,6 +22,7 @@ OnStack = Annotated[
         metavar="STACK",
         help="Where; may be left out for an app on one stack.",
         autocompletion=completion.stacks,
+        callback=named,
     ),
 ]
 Words = Annotated[list[str], typer.Argument(metavar="-- CMD ARG…", help="A program and its arguments: no shell.")]

@@ -9,7 +9,7 @@ import typer
 from ownstack import looping
 from ownstack.exits import Exit, Failure
 from ownstack.missing import module_missing
-from ownstack.sending import must_name_a_team
+from ownstack.naming import must_name_a_team
 from ownstack.session import Session, command
 
 Name = Annotated[str, typer.Argument(metavar="TEAM", help="Its name.")]

@@ -40,10 +40,10 @@ async def found(team: str, *, new_token: bool) -> str | None:
 
 
 def _secret(vault: Vault, team: str, *, new_token: bool) -> str | None:
-    valid = [token for token in vault.list(team, 200) if token.revoked_at is None]
+    valid = [token for token in vault.tokens.list(team, 200) if token.revoked_at is None]
     if valid and not new_token:
         return None
     now = time.time_ns() // 1_000_000
     if not valid:
-        return ensure_first_token(vault, team, now)
-    return vault.add(team, f"operator-{now}", now).secret
+        return ensure_first_token(vault.tokens, team, now)
+    return vault.tokens.add(team, f"operator-{now}", now).secret

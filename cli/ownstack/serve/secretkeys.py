@@ -8,10 +8,10 @@ from pydantic import SecretStr
 
 from ownstack.exits import Exit, Failure
 from ownstack.serve.settings import SecretKeySettings
-from ownstack_vault import MasterKeys, VaultUnusable
+from ownstack_vault import SecretKeys, VaultUnusable
 
 
-def keys_given(settings: SecretKeySettings) -> MasterKeys | None:
+def keys_given(settings: SecretKeySettings) -> SecretKeys | None:
     """The present key, and earlier ones; None: none. Raises Failure `secret-key-invalid`, `secret-key-file`."""
     present = _text("OWNSTACK_SECRET_KEY", settings.secret_key, settings.secret_key_file)
     if present is None:
@@ -20,7 +20,7 @@ def keys_given(settings: SecretKeySettings) -> MasterKeys | None:
     return parsed(present, old or "", "OWNSTACK_SECRET_KEY or OWNSTACK_SECRET_KEY_OLD")
 
 
-def keys_needed() -> MasterKeys:
+def keys_needed() -> SecretKeys:
     """As `keys_given`, of the environment. Raises Failure `secret-key-missing` as well."""
     found = keys_given(SecretKeySettings())
     if found is None:
@@ -30,10 +30,10 @@ def keys_needed() -> MasterKeys:
     return found
 
 
-def parsed(present: str, old: str, where: str) -> MasterKeys:
+def parsed(present: str, old: str, where: str) -> SecretKeys:
     """The keys that these texts are. where: they come from. Raises Failure `secret-key-invalid`."""
     try:
-        return MasterKeys.parse(present, old)
+        return SecretKeys.parse(present, old)
     except VaultUnusable as error:
         raise Failure(error.code, f"{where}: {error.message}", hint=error.hint, exit_code=Exit.USAGE) from None
 

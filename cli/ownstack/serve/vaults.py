@@ -8,12 +8,12 @@ from ownstack.exits import Exit, Failure
 from ownstack.serve.databases import database
 from ownstack.serve.secretkeys import keys_given
 from ownstack.serve.settings import DatabaseSettings, ProcessSettings, SecretKeySettings, VaultSettings
-from ownstack_vault import MasterKeys, Vault, VaultUnusable, open_vault
+from ownstack_vault import SecretKeys, Vault, VaultUnusable, open_vault
 
 log = logging.getLogger(__name__)
 
 
-async def vault_of(process: ProcessSettings, keys: MasterKeys | None = None) -> Vault:
+async def vault_of(process: ProcessSettings, keys: SecretKeys | None = None) -> Vault:
     """The vault, open. keys: None where nothing is to be sealed or opened. Raises Failure."""
     settings = DatabaseSettings()  # type: ignore[call-arg] # the environment gives it
 

@@ -9,20 +9,22 @@ from sqlalchemy import Connection, Row, func, select
 
 from ownstack_readmodel.paging import cursor_of, cut, name_in
 from ownstack_readmodel.queries.holdings import Holdings, holdings_of
+from ownstack_readmodel.queries.news import NEWS, News, news_of
 from ownstack_readmodel.tables import APP_STACKS, APPS
 from ownstack_readmodel.views import AppView, Page, ReviewAppView, SettingsView
 
 
 def apps(connection: Connection, team: str, limit: int, cursor: str | None = None) -> Page[AppView]:
     """The team's apps by name. Raises CursorInvalid."""
-    query = select(APPS).where(APPS.c.team == team).order_by(APPS.c.app).limit(limit + 1)
+    query = select(APPS, *NEWS).where(APPS.c.team == team).order_by(APPS.c.app).limit(limit + 1)
     if cursor is not None:
         query = query.where(APPS.c.app > name_in(cursor))
     rows = connection.execute(query).all()
     counts = _stacks_per_app(connection, team, [row.app for row in rows])
     page, following = cut(rows, limit, lambda row: cursor_of(row.app), lambda row: counts.get(row.app, 0))
     held = holdings_of(connection, team, [row.app for row in page])
-    return Page(items=[_view(row, held[row.app]) for row in page], next=following)
+    news = news_of(connection, team, page)
+    return Page(items=[_view(row, held[row.app], news) for row in page], next=following)
 
 
 def _stacks_per_app(connection: Connection, team: str, names: list[str]) -> dict[str, int]:
@@ -36,8 +38,10 @@ def _stacks_per_app(connection: Connection, team: str, names: list[str]) -> dict
 
 def app(connection: Connection, team: str, name: str) -> AppView | None:
     """One app; None if the team has none of this name."""
-    row = row_of(connection, team, name)
-    return _view(row, holdings_of(connection, team, [name])[name]) if row else None
+    rows = connection.execute(select(APPS, *NEWS).where(APPS.c.team == team, APPS.c.app == name)).all()
+    if not rows:
+        return None
+    return _view(rows[0], holdings_of(connection, team, [name])[name], news_of(connection, team, rows))
 
 
 def row_of(connection: Connection, team: str, name: str) -> Row[Any] | None:
@@ -45,7 +49,7 @@ def row_of(connection: Connection, team: str, name: str) -> Row[Any] | None:
     return connection.execute(select(APPS).where(APPS.c.team == team, APPS.c.app == name)).one_or_none()
 
 
-def _view(row: Row[Any], held: Holdings) -> AppView:
+def _view(row: Row[Any], held: Holdings, news: News) -> AppView:
     return AppView(
         name=row.app,
         id=row.app_id,
@@ -53,17 +57,12 @@ def _view(row: Row[Any], held: Holdings) -> AppView:
         summary=held.summary,
         current_release=held.current,
         stacks=held.stacks,
-        settings=SettingsView(
-            release_task=row.release_task,
-            postdeploy=row.postdeploy,
-            waiting_deadline=row.waiting_deadline,
-            running_deadline=row.running_deadline,
-            retag=row.retag,
-            retag_to=row.retag_to,
-        ),
+        settings=SettingsView(**{name: row._mapping[name] for name in SettingsView.model_fields}),
         pipeline=row.pipeline,
         rollout=row.rollout,
         queue=orjson.loads(row.queue),
         cloned_from=row.cloned_from,
         review=ReviewAppView(**orjson.loads(row.review)) if row.review is not None else None,
+        resolving=news.resolving.get(row.app),
+        last_failure=news.failures.get(row.app),
     )

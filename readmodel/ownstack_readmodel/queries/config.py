@@ -16,7 +16,8 @@ from ownstack_readmodel.views import ConfigView, VariableView
 
 @dataclass(frozen=True, slots=True)
 class SealedVariable:
-    """A variable with its sealed value: for all stacks of its app, for `stack` alone, or (`review`) for review apps."""
+    """A variable with its sealed value: for all stacks of its app, for `stack` alone, or (`review`) for review apps.
+    sequence: of the fact with which it was set."""
 
     name: str
     stack: str | None
@@ -24,6 +25,7 @@ class SealedVariable:
     secret: bool
     sealed: str = field(repr=False)
     fingerprint: str = field(repr=False)
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def sealed_config(connection: Connection, team: str, app: str) -> SealedConfig |
             secret=variable.said["secret"],
             sealed=variable.said["sealed"],
             fingerprint=variable.said["fingerprint"],
+            sequence=variable.said["sequence"],
         )
         for variable in _variables(connection, team, row.app_id)
     )

@@ -140,34 +140,17 @@ def _result(row: Row[Any], recorded: Mapping[str, Any] | None) -> StackResultVie
     )
 
 
+_MADE = frozenset(("stacks", "release_tasks", "retag"))
+_TOLD = [name for name in RolloutView.model_fields if name in ROLLOUTS.c and name not in _MADE]
+"""What a view tells as its row has it."""
+
+
 def _view(row: Row[Any], stacks: list[StackResultView], postdeploys: list[PostdeployView]) -> RolloutView:
     return RolloutView(
+        **{name: row._mapping[name] for name in _TOLD},
         id=row.rollout,
-        kind=row.kind,
-        app=row.app,
-        app_id=row.app_id,
-        status=row.status,
-        release=row.release,
-        image=row.image,
-        digest=row.digest,
-        config_fingerprint=row.config_fingerprint,
-        requester=row.requester,
-        redeploy=row.redeploy,
-        requested_at=row.requested_at,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        source=row.source,
-        source_release=row.source_release,
-        rolled_back_to=row.rolled_back_to,
         release_tasks=[ReleaseTaskView(**task) for task in orjson.loads(row.release_tasks)],
-        behind=row.behind,
-        superseded_by=row.superseded_by,
-        code=row.code,
-        message=row.message,
         stacks=stacks,
         postdeploys=postdeploys,
-        reference=row.reference,
-        waiting_for_image=row.waiting_for_image,
         retag=RetagView(**orjson.loads(row.retag)) if row.retag is not None else None,
-        config_change=row.config_change,
     )

@@ -31,7 +31,8 @@ class AppStackView(View):
     (dokku/shop:latest)", "nothing deployed", "unknown". drift: something else is live than what we released there last,
     `expected_release`; `message` says so, and `drift_seen_at` is when it was seen. config_outdated: what is live there
     runs with another config than the app has for that stack by now. code, message: of the latest look if that failed;
-    of a drift "drift", and a sentence.
+    of a drift "drift", and a sentence. config_keys: the names of the variables that were found there when the app was
+    imported, without those that its own config has had since; None: nobody has asked for them.
     """
 
     stack: str
@@ -47,7 +48,6 @@ class AppStackView(View):
     deployment: str | None = None
     """The latest deployment there, if any."""
     config_keys: list[str] | None = None
-    """The names of its config variables, as the latest look that asked for them saw them; None: none has."""
 
 
 class SettingsView(View):
@@ -75,8 +75,31 @@ class ReviewAppView(View):
     closing: bool = False
 
 
+class ResolvingView(View):
+    """A deployment that has begun, and looks for the image that its tag `reference` means. since: when it began.
+    waiting_for_image: there is none yet, as this sentence says."""
+
+    rollout: str
+    reference: str
+    since: int
+    waiting_for_image: str | None
+
+
+class LastFailureView(View):
+    """A deployment or a promotion that failed, or succeeded on some stacks only, as its end recorded it."""
+
+    rollout: str
+    code: str | None
+    message: str | None
+    at: int
+
+
 class AppView(View):
-    """An app. `summary`: "shop — deployed v12 abc1234", or what differs per stack."""
+    """An app. `summary`: "shop — deployed v12 abc1234", or what differs per stack.
+
+    resolving: the newest deployment of it whose image is not known yet. last_failure: the newest deployment or
+    promotion to it, if that failed on any stack; those that were cancelled or superseded don't count.
+    """
 
     name: str
     id: str
@@ -93,6 +116,8 @@ class AppView(View):
     """The app that it was made of."""
     review: ReviewAppView | None = None
     """Of a review app."""
+    resolving: ResolvingView | None = None
+    last_failure: LastFailureView | None = None
 
 
 class CheckView(View):
@@ -139,7 +164,7 @@ class StageView(View):
 class ReviewAppsView(View):
     """How pull requests get review apps: on `stack`, with the image that the template `image` says.
 
-    expires: seconds after its last deployment that one goes by itself; None: it goes with its pull request. forks:
+    expires: seconds after its last push that one goes by itself; None: it goes with its pull request. forks:
     whether pull requests from forks get one. secrets: whether the secrets of production are copied.
     """
 

@@ -61,7 +61,7 @@ class Authentication:
 
     async def _find(self, secret: str) -> Token | None:
         try:
-            return await run_in_threadpool(self._vault.find, secret)
+            return await run_in_threadpool(self._vault.tokens.find, secret)
         except DATABASE_AWAY as error:
             raise database_away(self._refusals, error) from error
 

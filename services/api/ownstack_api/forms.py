@@ -155,8 +155,8 @@ class NewReviewApps(Form):
     """How pull requests get review apps: on `stack`, with `image`, in which {number}, {sha} and {short_sha} stand for
     those of the pull request.
 
-    expires: seconds after its last deployment a review app goes by itself. forks: whether pull requests from forks get
-    one, too. secrets: whether the secrets of production are copied.
+    expires: seconds after the last push to its pull request a review app goes by itself. forks: whether pull requests
+    from forks get one, too. secrets: whether the secrets of production are copied.
     """
 
     stack: StackName

@@ -87,7 +87,7 @@ class _Pulse:
         if self._clock() < self._due or self._end.is_set():
             return False
         self._due = self._clock() + self._parts.settings.heartbeat
-        if not await run_in_threadpool(self._parts.vault.is_valid, self._who.token_id):
+        if not await run_in_threadpool(self._parts.vault.tokens.is_valid, self._who.token_id):
             self._end.set()
             return False
         return True

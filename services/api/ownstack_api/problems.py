@@ -12,16 +12,19 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from ownstack_api.sentences import sentence
 from ownstack_contracts.names import CONFIG_KEY_PATTERN
 
 MEDIA_TYPE = "application/problem+json"
 URN = "urn:ownstack:problem:"
 
 _CONFIG_KEY = re.compile(CONFIG_KEY_PATTERN)
+_NO_STEP = re.compile(r"constrained-str$|literal\[|\[key\]$")
+"""How pydantic tells apart the kinds that a field may be of, and a key from its value: nothing that was sent so."""
 
 
 class FieldError(BaseModel):
-    """One thing that is wrong with a request: where (`body.stacks.0`, `query.limit`) and what."""
+    """One thing that is wrong with a request: where (`stacks.0` in the body, `query.limit`) and what."""
 
     field: str
     message: str
@@ -82,8 +85,14 @@ def respond(problem: Problem) -> Response:
 
 
 def invalid(errors: Sequence[Mapping[str, Any]], where: tuple[str, ...] = ()) -> Problem:
-    """A request that was read but does not hold, from pydantic's errors, whose places are put below `where`."""
-    found = [FieldError(field=_place((*where, *error["loc"])), message=str(error["msg"])) for error in errors[:20]]
+    """A request that was read but does not hold, from pydantic's errors, whose places are put below `where`.
+
+    Of a field that could be one of several kinds, and is none, the first kind speaks.
+    """
+    said: dict[str, str] = {}
+    for error in errors[:20]:
+        said.setdefault(_place((*where, *error["loc"])), sentence(error))
+    found = [FieldError(field=field, message=message) for field, message in said.items()]
     return Problem(422, "invalid-request", f"{found[0].field}: {found[0].message}.", errors=found)
 
 
@@ -93,12 +102,16 @@ def unknown(kind: str, name: str, hint: str | None = None) -> Problem:
 
 
 def _place(parts: Sequence[object]) -> str:
-    return ".".join(_steps(parts))
+    """Within the body a place is named by itself."""
+    steps = list(_steps(parts))
+    return ".".join(steps[1:] if steps[0] == "body" and len(steps) > 1 else steps)
 
 
 def _steps(parts: Sequence[object]) -> Iterator[str]:
     """Steps of a place may be what the caller sent as a key: cut to a length that can be read. A key among config
     values that can be no name is not repeated: it may be a value that got there by mistake."""
     for above, step in pairwise(("", *parts)):
+        if _NO_STEP.match(str(step)) is not None:
+            continue
         text = str(step)[:80].encode("utf-8", "replace").decode()
         yield "(a name)" if above == "values" and _CONFIG_KEY.fullmatch(text) is None else text

@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from fastapi import Depends, Header, Request
@@ -109,27 +109,40 @@ async def _repeated(parts: Parts, team: str, command_id: str, content: bytes) ->
         if view is not None:
             earlier = await _earlier_content(parts, team, view)
             if earlier is not None and earlier != content:
-                raise _reused(command_id)
+                raise reused(command_id)
             return view
     recent = parts.recent.find(team, command_id)
     if recent is None:
         return None
     if recent.content != content:
-        raise _reused(command_id)
+        raise reused(command_id)
     await asyncio.shield(recent.written)
     return await parts.readmodel.command(team, command_id) or accepted(recent)
 
 
 async def _earlier_content(parts: Parts, team: str, view: CommandView) -> bytes | None:
-    """The fingerprint of a decided command, from the fact that answered it; None: it is not known any more. Of one that
-    carries values, and was rejected, nothing was kept."""
+    """The fingerprint of a decided command; None: it is not known any more."""
+    data = await _earlier_data(parts, team, view)
+    return None if data is None else _content(view.type, data)
+
+
+async def _earlier_data(parts: Parts, team: str, view: CommandView) -> dict[str, Any] | None:
+    """What a decided command said, from the fact that answered it. Of one that carries values, and was rejected,
+    nothing was kept."""
     if view.sequence is None:
         return None
     facts = await parts.readmodel.facts_after(team, view.sequence - 1, 1)
-    data = orjson.loads(facts[0].record)["data"] if facts else None
-    if view.status == "rejected" and data is not None:
-        data = data.get("data")
-    return None if data is None else _content(view.type, data)
+    data: dict[str, Any] | None = orjson.loads(facts[0].record)["data"] if facts else None
+    return data.get("data") if view.status == "rejected" and data is not None else data
+
+
+async def copied_by(parts: Parts, team: str, view: CommandView) -> frozenset[str] | None:
+    """The names of the values that an earlier command has copied from elsewhere; None: it is not known any more."""
+    data = await _earlier_data(parts, team, view)
+    if data is not None:
+        return frozenset(data.get("values", ()))
+    recent = parts.recent.find(team, view.id) if view.sequence is None else None
+    return None if recent is None else recent.copied
 
 
 def _content_of(command: Command) -> bytes:
@@ -141,7 +154,12 @@ def _content(kind: str, data: Mapping[str, object]) -> bytes:
     return fingerprint(canonical([kind, said]))
 
 
-def _reused(command_id: str) -> Problem:
+def _copied(command: Command) -> frozenset[str]:
+    return frozenset(getattr(command, "values", ())) if command.type_name() in _COPIED else frozenset()
+
+
+def reused(command_id: str) -> Problem:
+    """A key that was used before comes with something else."""
     detail = f"The key {command_id} was used for another command."
     return Problem(422, "idempotency-key-reused", detail, hint="Use a new key for each command.")
 
@@ -167,7 +185,8 @@ def _publish(parts: Parts, who: Who, command: Command, keys: Keys) -> Proposal:
     )
     _check(value)
     written = asyncio.create_task(parts.bus.publish([Outgoing(COMMANDS.name, who.team, value)]))
-    proposal = Proposal(who.team, command_id, command.type_name(), _content_of(command), who.actor, at, written)
+    content, copied = _content_of(command), _copied(command)
+    proposal = Proposal(who.team, command_id, command.type_name(), content, who.actor, at, written, copied)
     parts.recent.add(proposal)
     return proposal
 

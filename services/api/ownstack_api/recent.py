@@ -17,7 +17,8 @@ def fingerprint(content: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A command that was, or is being, published. `content`: as `fingerprint` has it; `at`: ms since the epoch.
+    """A command that was, or is being, published. `content`: as `fingerprint` has it; `at`: ms since the epoch;
+    `copied`: the names of the values that it carries, if these are copied from elsewhere.
 
     written: done once the command is durable on the bus, or failed with what the bus said.
     """
@@ -29,6 +30,7 @@ class Proposal:
     actor: str
     at: int
     written: asyncio.Task[None]
+    copied: frozenset[str] = frozenset()
 
 
 class Recent:

@@ -11,7 +11,7 @@ from typing import Protocol
 from ownstack_contracts.config import ConfigEntry
 from ownstack_contracts.jobs import ConfiguredJob
 from ownstack_deployer.drivers.port import Job, PhaseFailed
-from ownstack_vault.errors import SecretUnreadable, VaultUnusable
+from ownstack_vault.errors import SecretUnreadable
 
 logger = logging.getLogger(__name__)
 
@@ -40,16 +40,24 @@ async def plain_config(job: Job, secrets: Unsealer | None, seconds: float) -> di
             f"{request.app} has config, and this deployer can't decrypt it: it has no OWNSTACK_SECRET_KEY, or no "
             "database. Give it those of the API, then try again."
         )
-    try:
-        async with asyncio.timeout(max(seconds, 0)):
-            values = await _unsealed(partial(secrets.unseal, job.team, request.app_id, entries))
-    except TimeoutError:
-        raise _unreadable("The vault did not answer until the running deadline. See that its database is up.") from None
-    except Exception as error:
-        raise _explained(request.app, error) from None  # what an error of a database shows is nobody's business
+    values = await _in_time(partial(secrets.unseal, job.team, request.app_id, entries), request.app, seconds)
     if wrong := sorted({entry.name for entry in entries if "\0" in values.get(entry.name, "\0")}):
         raise _unreadable(f"No environment takes the values of {', '.join(wrong)[:500]}. Set them anew.")
     return {entry.name: values[entry.name] for entry in entries}
+
+
+async def _in_time(unseal: Callable[[], dict[str, str]], app: str, seconds: float) -> dict[str, str]:
+    try:
+        async with asyncio.timeout(max(seconds, 0)):
+            return await _unsealed(unseal)
+    except TimeoutError:
+        raise _unreadable("The vault did not answer until the running deadline. See that its database is up.") from None
+    except SecretUnreadable as error:
+        raise _unreadable(f"The config of {app} can't be decrypted. {error.message} {error.hint}") from None
+    except Exception as error:  # its text may show a value, and nothing is masked yet: it ends here
+        logger.error("the config of %s could not be decrypted: %s", app, type(error).__name__)
+        message = f"The vault could not be asked: {type(error).__name__}. See that its database is up."
+        raise _unreadable(message) from None
 
 
 async def _unsealed(unseal: Callable[[], dict[str, str]]) -> dict[str, str]:
@@ -57,18 +65,11 @@ async def _unsealed(unseal: Callable[[], dict[str, str]]) -> dict[str, str]:
     for pause in AGAIN:
         try:
             return await asyncio.to_thread(unseal)
-        except Exception as error:
-            if not getattr(error, "passing", False):
+        except SecretUnreadable as error:
+            if not error.passing:
                 raise
         await asyncio.sleep(pause)
     return await asyncio.to_thread(unseal)
-
-
-def _explained(app: str, error: Exception) -> PhaseFailed:
-    if isinstance(error, SecretUnreadable | VaultUnusable):
-        return _unreadable(f"The config of {app} can't be decrypted. {error.message} {error.hint}")
-    logger.error("the config of %s could not be decrypted: %s", app, type(error).__name__)
-    return _unreadable(f"The vault could not be asked: {type(error).__name__}. See that its database is up.")
 
 
 def _unreadable(message: str) -> PhaseFailed:

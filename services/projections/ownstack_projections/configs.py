@@ -28,6 +28,18 @@ def config_set(rows: Rows, fact: ConfigSet, stamp: Stamp) -> None:
     elif known is not None:
         rows.configs.delete(*key)
     take_effect(rows, rows.apps.edit(stamp.team, fact.app))
+    if not fact.review:
+        _are_ours(rows, stamp.team, fact)
+
+
+def _are_ours(rows: Rows, team: str, fact: ConfigSet) -> None:
+    """What was found on a stack when the app was imported, and is set here now, is found no more: it is ours."""
+    for key in rows.app_stacks.keys_where(team=team, app=fact.app):
+        held = rows.app_stacks.find(*key)
+        if held is None or fact.stack not in (None, held.stack) or not set(held.config_keys or ()) & fact.values.keys():
+            continue
+        held = rows.app_stacks.edit(*key)
+        held.config_keys = [name for name in held.config_keys or () if name not in fact.values]
 
 
 def as_set(values: Mapping[str, ConfigValue], stamp: Stamp) -> Variables:

@@ -58,19 +58,10 @@ def deploy_requested(rows: Rows, fact: StackDeployRequested, stamp: Stamp) -> No
             phases=[],
         )
     )
-    _has_config(rows, fact, stamp)
     _latest(rows, stamp.team, fact.app, fact.stack, fact.deployment)
     if is_retry:  # one that was skipped is tried for the first time
         more(rows, stamp.team, fact.rollout, fact.app, stacks=1)
         opens(rows, stamp, fact.rollout)
-
-
-def _has_config(rows: Rows, fact: StackDeployRequested, stamp: Stamp) -> None:
-    """The release has this config on this stack: that of the app when it was created, or whatever else is asked for."""
-    release = rows.releases.find(stamp.team, fact.app_id, fact.release)
-    if release is not None and effective_on(release.effective, fact.stack) != fact.config_fingerprint:
-        release = rows.releases.edit(stamp.team, fact.app_id, fact.release)
-        release.effective = dict(release.effective) | {fact.stack: fact.config_fingerprint}
 
 
 def _latest(rows: Rows, team: str, app: str, stack: str, deployment: str) -> None:

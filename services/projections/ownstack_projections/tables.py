@@ -93,24 +93,7 @@ class Rows:
         self.commands = Store(COMMANDS, CommandRow, suffix, load, lambda _: True)
         self.history: list[Values] = []
         self._history = Statements(HISTORY, HISTORY.name + suffix)
-        self._stores: tuple[Store[Any], ...] = (
-            self.teams,
-            self.stacks,
-            self.apps,
-            self.configs,
-            self.app_stacks,
-            self.pipelines,
-            self.releases,
-            self.rollouts,
-            self.image_jobs,
-            self.progress,
-            self.deployments,
-            self.attempts,
-            self.postdeploys,
-            self.removals,
-            self.runs,
-            self.commands,
-        )
+        self._stores: list[Store[Any]] = [store for store in vars(self).values() if isinstance(store, Store)]
 
     def end_reading(self) -> None:
         """The batch is folded: let go of the connection that rows were looked up on."""

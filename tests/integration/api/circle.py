@@ -21,10 +21,10 @@ from ownstack_projections.main import Projections
 from ownstack_promoter.main import Promoter
 from ownstack_promoter.main import Settings as PromoterSettings
 from ownstack_readmodel import ReadModel, open_readmodel
-from ownstack_vault import MasterKeys, Vault, open_vault
+from ownstack_vault import SecretKeys, Vault, open_vault
 
 TEAM, OTHER_TEAM = "acme", "rival"
-SECRET_KEY = MasterKeys(b"k" * 32)
+SECRET_KEY = SecretKeys(b"k" * 32)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ async def running(folder: Path, settings: Settings | None = None) -> AsyncIterat
         stack.push_async_callback(_end, services)
         await asyncio.wait([*services, asyncio.create_task(ready.wait())], return_when=asyncio.FIRST_COMPLETED)
         assert ready.is_set(), [service for service in services if service.done()]
-        secrets = {team: vault.add(team, "ci", now_ms()).secret for team in (TEAM, OTHER_TEAM)}
+        secrets = {team: vault.tokens.add(team, "ci", now_ms()).secret for team in (TEAM, OTHER_TEAM)}
         url = url_of(listener)
         client = httpx.AsyncClient(base_url=url, headers=_bearer(secrets[TEAM]), timeout=30)
         await stack.enter_async_context(client)

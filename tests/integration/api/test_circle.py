@@ -63,8 +63,8 @@ async def test_a_key_is_known_after_a_restart(tmp_path: Path) -> None:
     async with running(tmp_path) as circle:
         first = await told(circle.client, "POST", "/stacks", stack, **{"Idempotency-Key": "s-1"})
         token = circle.secrets[TEAM]
-        circle.vault.revoke(TEAM, (await circle.client.get("/api/v1/me")).json()["token"], 1)
-        circle.vault.revoke(OTHER_TEAM, circle.vault.list(OTHER_TEAM, 1)[0].id, 1)
+        circle.vault.tokens.revoke(TEAM, (await circle.client.get("/api/v1/me")).json()["token"], 1)
+        circle.vault.tokens.revoke(OTHER_TEAM, circle.vault.tokens.list(OTHER_TEAM, 1)[0].id, 1)
     async with running(tmp_path) as circle:
         same = await told(circle.client, "POST", "/stacks", stack, **{"Idempotency-Key": "s-1"})
         other = await told(circle.client, "POST", "/stacks", {**stack, "name": "us-1"}, **{"Idempotency-Key": "s-1"})

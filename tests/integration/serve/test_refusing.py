@@ -15,7 +15,7 @@ from tests.real.postgres import away
 from ownstack_bus.kafka import KafkaSettings
 from ownstack_bus.kafka.clients import Clients
 from ownstack_contracts.topics import COMMANDS
-from ownstack_vault import MasterKeys, new_master_key, open_vault
+from ownstack_vault import SecretKeys, new_secret_key, open_vault
 
 pytestmark = pytest.mark.timeout(300)
 AT_ONCE = {"OWNSTACK_START_PATIENCE": "0"}
@@ -120,7 +120,7 @@ def test_a_secret_key_is_read_from_its_file(nothing: Installation, tmp_path: Pat
 
 
 def test_of_two_services_with_another_secret_key_each_the_second_is_refused(house: Installation) -> None:
-    vault = open_vault(house.env["OWNSTACK_DATABASE"], None, MasterKeys.parse(new_master_key()))
+    vault = open_vault(house.env["OWNSTACK_DATABASE"], None, SecretKeys.parse(new_secret_key()))
     vault.hooks.put("acme", "shop", 0)
     vault.close()
     for service in ("api", "deployer"):

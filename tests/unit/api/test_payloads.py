@@ -53,7 +53,7 @@ async def test_a_payload_of_another_shape_is_refused_without_repeating_it(
     caplog.set_level("DEBUG")
     response = await deliver(shop.anonymous, "pull_request.opened", body=changed(**values))
     assert problem_of(response) == (422, "invalid-request")
-    assert response.json()["errors"][0]["field"].startswith("body")
+    assert response.json()["errors"][0]["field"].startswith(("action", "pull_request", "sender"))
     assert "s3cr3t" not in response.text + caplog.text
     assert not shop.bus.published
 

@@ -91,6 +91,6 @@ async def test_an_error_of_ours_before_any_route_is_told_without_the_path_that_w
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)
-    monkeypatch.setattr(house.vault, "find", None)
+    monkeypatch.setattr(house.vault.tokens, "find", None)
     assert (await house.client.get("/api/v1/apps/shop")).status_code == 500
     assert caplog.messages == ["GET (no route) failed: TypeError"]

@@ -241,7 +241,7 @@ async def test_only_so_many_are_verified_at_once_and_the_rest_of_the_api_goes_on
 async def test_a_vault_that_can_not_open_a_secret_tells_strangers_nothing_of_whose_it_is(
     shop: House, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with shop.vault._engine.begin() as connection:
+    with shop.vault._store.engine.begin() as connection:
         connection.execute(text("UPDATE vault_keys SET wrapped = X'00' WHERE kind = 'hook'"))
     response = await deliver(shop.anonymous, "pull_request.opened", GUID)
     assert problem_of(response) == (503, "webhooks-unreadable")

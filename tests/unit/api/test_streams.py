@@ -143,7 +143,7 @@ async def test_a_stream_ends_at_its_heartbeat_when_its_token_was_revoked_elsewhe
     me = (await lively.client.get("/api/v1/me")).json()["token"]
     async with reading(lively.app, lively.secret, "/events") as reader:
         await reader.block()
-        lively.vault.revoke(TEAM, me, NOW)
+        lively.vault.tokens.revoke(TEAM, me, NOW)
         await end_of(reader)
 
 
@@ -185,7 +185,7 @@ async def test_a_token_has_so_many_streams_and_no_more(lively: House) -> None:
             assert problem_of(third) == (429, "too-many-streams")
             assert third.headers["retry-after"] == "1"
             assert (await lively.client.get("/api/v1/me")).status_code == 200
-            other = lively.vault.add(TEAM, "bot", NOW).secret
+            other = lively.vault.tokens.add(TEAM, "bot", NOW).secret
             async with reading(lively.app, other, "/events") as another:
                 await another.block()
                 assert another.status == 200

@@ -21,6 +21,7 @@ class Var(NamedTuple):
     stack: str | None = None
     review: bool = False
     secret: bool = True
+    sequence: int = 0
 
 
 def with_config(
@@ -36,7 +37,7 @@ def with_config(
     slots = {Slot(TEAM, app_id, var.name, var.stack, var.review): var for var in variables}
     sealed = house.vault.secrets.seal({slot: var.value for slot, var in slots.items()}, NOW)
     held = tuple(
-        SealedVariable(var.name, var.stack, var.review, var.secret, sealed[slot].sealed, sealed[slot].fingerprint)
+        SealedVariable(var.name, var.stack, var.review, var.secret, *sealed[slot], sequence=var.sequence)
         for slot, var in slots.items()
     )
     house.readmodel.hold(TEAM, "sealed-config", app, SealedConfig(app_id, stacks, production, held))

@@ -149,7 +149,9 @@ def test_whoever_does_not_types_its_name(
     destroyed(fake)
     ended = ownstack("app", "destroy", "pr-7")
     assert (ended.code, [asked.method for asked in fake.asked]) == (code, methods)
-    assert "pr-7 will be removed from all its stacks" in ended.err
+    assert (
+        "pr-7 will be removed from all its stacks, and is gone here. Its config can never be read again." in ended.err
+    )
 
 
 SHA = "1f0c9ab" + "0" * 33

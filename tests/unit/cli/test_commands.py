@@ -187,9 +187,23 @@ def test_a_rejected_command_is_json_on_stderr_when_json_is_wanted(fake: Fake, ow
 def test_what_the_server_can_not_read_is_a_usage_error_that_says_where(fake: Fake, ownstack: Run) -> None:
     errors = [{"field": "body.name", "message": "should match the pattern"}]
     fake.on("POST", "/stacks", problem(422, "invalid-request", "It does not hold.", errors=errors))
-    ended = ownstack("stack", "add", "EU 1")
-    assert ended.code == 2
-    assert "  body.name: should match the pattern\n" in ended.err
+    ended = ownstack("stack", "add", "eu-1")
+    assert (ended.code, ended.err) == (2, "error: It does not hold.\n  name: should match the pattern\n")
+
+
+def test_a_single_error_is_said_once_in_words_for_people(fake: Fake, ownstack: Run) -> None:
+    errors = [{"field": "body.image", "message": "Value error, it is an image with a tag"}]
+    said = "body.image: Value error, it is an image with a tag."
+    fake.on("POST", "/stacks", problem(422, "invalid-request", said, errors=errors))
+    plain, json = ownstack("stack", "add", "eu-1"), ownstack("stack", "add", "eu-1", "--json")
+    assert plain.err == "error: image: it is an image with a tag.\n"
+    assert (json.error["message"], json.error["errors"]) == (said, errors)
+
+
+def test_of_several_errors_each_is_said(fake: Fake, ownstack: Run) -> None:
+    errors = [{"field": f"body.{name}", "message": "is wrong"} for name in "ab"]
+    fake.on("POST", "/stacks", problem(422, "invalid-request", "body.a: is wrong.", errors=errors))
+    assert ownstack("stack", "add", "eu-1").err == "error: a: is wrong.\n  a: is wrong\n  b: is wrong\n"
 
 
 @pytest.mark.parametrize(
@@ -335,6 +349,7 @@ def test_a_query_is_shown_to_people_and_printed_for_programs(
     fake: Fake, ownstack: Run, arguments: tuple[str, ...], path: str, answer: Answer, shown: tuple[str, ...]
 ) -> None:
     fake.on("GET", path, answer)
+    fake.on("GET", "/apps", page(APP))  # a pipeline shows how its apps stand, too
     plain, json = ownstack(*arguments), ownstack(*arguments, "--json")
     assert (plain.code, json.code, plain.err, json.err) == (0, 0, "", "")
     assert [text for text in shown if text not in plain.out] == []
@@ -486,10 +501,49 @@ def test_history_is_shown_the_newest_last(fake: Fake, ownstack: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["../tokens", "; rm -rf /", "..", ""])
-@pytest.mark.parametrize("command", [("app", "info"), ("app", "pipeline", "promote"), ("promotion", "info"), ("logs",)])
+@pytest.mark.parametrize("command", [("app", "info"), ("app", "pipeline", "promote"), ("logs",), ("history", "--app")])
 def test_what_no_name_can_be_is_said_and_not_sent(
     fake: Fake, ownstack: Run, command: tuple[str, ...], name: str
 ) -> None:
     ended = ownstack(*command, name)
     assert (ended.code, fake.asked) == (2, [])
-    assert ended.err.startswith(f"error: '{name}' is not a valid name.\nhint: Names have lower case")
+    assert ended.err.startswith(f"error: '{name}' is no name: lower case letters, digits and hyphens, at most 63.\n")
+
+
+@pytest.mark.parametrize("id", ["../tokens", "..", ""])
+def test_what_no_id_can_be_is_not_sent(fake: Fake, ownstack: Run, id: str) -> None:
+    ended = ownstack("promotion", "info", id)
+    assert (ended.code, fake.asked) == (2, [])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("app", "create", "PR 2"),
+        ("app", "create", "shop", "--stack", "eu-1", "--stack", "PR 2"),
+        ("app", "clone", "shop", "PR 2", "--stack", "eu-1"),
+        ("app", "clone", "shop", "pr-2", "--stack", "PR 2"),
+        ("stack", "add", "PR 2"),
+        ("config:set", "shop", "A=1", "--stack", "PR 2"),
+        ("config:push", "--file", "-", "--app", "PR 2"),
+        ("deploy", "shop", "--image", "shop:v1", "--stack", "PR 2"),
+    ],
+)
+def test_the_name_of_an_app_or_a_stack_that_can_be_none_is_said_with_one_that_can(
+    fake: Fake, ownstack: Run, arguments: tuple[str, ...]
+) -> None:
+    plain, json = ownstack(*arguments), ownstack(*arguments, "--json")
+    said = "'PR 2' is no name: lower case letters, digits and hyphens, at most 63."
+    assert (plain.code, plain.err, fake.asked) == (2, f"error: {said}\nhint: Such as pr-2.\n", [])
+    assert json.error == {"code": "name-invalid", "message": said, "hint": "Such as pr-2.", "exit": 2}
+
+
+def test_a_value_where_a_name_belongs_is_not_repeated(fake: Fake, ownstack: Run) -> None:
+    ended = ownstack("config:set", "API_KEY=s3cret", "shop")
+    assert (ended.code, "s3cret" in ended.err, "hint: Such as api-key." in ended.err) == (2, False, True)
+
+
+@pytest.mark.parametrize("image", ["", "Shop:v1", "shop:v1@sha256:abc", "shop:", "https://ghcr.io/shop", "a" * 601])
+def test_what_no_image_can_be_is_not_sent(fake: Fake, ownstack: Run, image: str) -> None:
+    ended = ownstack("deploy", "shop", "--image", image)
+    assert (ended.code, fake.asked, "is no reference of an image" in ended.err) == (2, [], True)

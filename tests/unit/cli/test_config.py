@@ -115,6 +115,8 @@ class TestSetting:
         )
         assert (plain.code, json.code) == (0, 0)
         assert plain.out.splitlines()[1].startswith(said)
+        assert json.json["queued"] == ("c9" if code == "queued" else None)
+        assert ("ownstack history --app shop --follow" in plain.out) == (code == "queued")
         assert (json.json["kept"], json.json["rollout"], json.json["command"]["id"]) == (code, None, "c1")
 
     def test_nobody_waits_who_does_not_want_to(self, fake: Fake, ownstack: Run) -> None:
@@ -134,9 +136,7 @@ class TestSetting:
         ended = ownstack("config:set", "shop", "A=1")
         assert (ended.code, "ownstack app info shop" in ended.err) == (130, True)
 
-    @pytest.mark.parametrize(
-        ("piped", "value"), [(f"{CANARY}\n", CANARY), ("a\nb\r\n", "a\nb"), ("\n\n", "\n"), ("", "")]
-    )
+    @pytest.mark.parametrize(("piped", "value"), [(f"{CANARY}\n", CANARY), ("a\nb\r\n", "a\nb"), ("\n\n", "\n")])
     def test_a_value_can_be_piped_so_that_it_stands_in_no_history_of_a_shell(
         self, fake: Fake, ownstack: Run, monkeypatch: pytest.MonkeyPatch, piped: str, value: str
     ) -> None:
@@ -145,6 +145,27 @@ class TestSetting:
         ended = ownstack("config:set", "shop", "B=1", "A", "--stdin")
         assert (ended.code, fake.asked[0].body["values"]) == (0, {"B": "1", "A": value})
         assert CANARY not in ended.out + ended.err
+
+    @pytest.mark.parametrize("piped", ["", "\n"])
+    def test_where_nothing_is_piped_nothing_is_sent_and_how_to_say_an_empty_value_is(
+        self, fake: Fake, ownstack: Run, monkeypatch: pytest.MonkeyPatch, piped: str
+    ) -> None:
+        monkeypatch.setattr("sys.stdin", io.StringIO(piped, newline=""))
+        ended = ownstack("config:set", "shop", "B=1", "A", "--stdin")
+        assert (ended.code, fake.asked) == (2, [])
+        assert ended.err.splitlines()[1] == "hint: ownstack config:set shop A="
+
+    def test_more_is_not_read_than_a_config_can_be(
+        self, fake: Fake, ownstack: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.stdin", io.StringIO("x" * (1024 * 1024 + 1)))
+        ended = ownstack("config:set", "shop", "A", "--stdin")
+        assert (ended.code, fake.asked, "Standard input is larger than 1 MiB" in ended.err) == (2, [], True)
+
+    def test_more_variables_than_an_app_may_have_are_not_sent(self, fake: Fake, ownstack: Run) -> None:
+        ended = ownstack("config:set", "shop", *(f"A{n}=1" for n in range(501)))
+        assert (ended.code, fake.asked) == (2, [])
+        assert ended.err.startswith("error: 501 variables are given; an app has at most 500.\n")
 
     def test_on_a_terminal_it_is_asked_for(self, fake: Fake, ownstack: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("sys.stdin", Terminal())
@@ -287,6 +308,12 @@ class TestComparing:
         names = {"only_in_a": ["ONE"], "only_in_b": ["TWO"], "differs": ["X"], "same": ["SAME"]}
         assert json.json == {"a": "a", "b": "b", "stack": None, **names}
 
+    def test_many_names_stand_one_below_the_other(self, fake: Fake, ownstack: Run) -> None:
+        has(fake, "a", *(variable(f"V{n}") for n in range(9)))
+        has(fake, "b")
+        lines = ownstack("config:diff", "a", "b").out.splitlines()
+        assert [line.split()[-1] for line in lines[:9]] == [f"V{n}" for n in range(9)]
+
     def test_equal_configs_are_said_to_be_equal(self, fake: Fake, ownstack: Run) -> None:
         has(fake, "a", variable("ONE"), variable("TWO"))
         has(fake, "b", variable("TWO"), variable("ONE"))
@@ -315,3 +342,24 @@ def test_the_history_names_the_variables_that_were_changed(fake: Fake, ownstack:
     change = fact(9, "ConfigSet", app="shop", stack="eu-1", values={"B": sealed, "A": sealed}, unset=["C"])
     fake.on("GET", "/history", page({"sequence": 9, "event": change}))
     assert "ConfigSet  app=shop stack=eu-1 set=B,A unset=C by token:test" in ownstack("history").out
+
+
+def test_the_history_says_of_which_creation_of_an_app_the_config_was_erased(fake: Fake, ownstack: Run) -> None:
+    erased = fact(9, "ConfigErased", app="shop", app_id="shop.1")
+    fake.on("GET", "/history", page({"sequence": 9, "event": erased}))
+    assert "ConfigErased  app=shop app_id=shop.1 by" in ownstack("history").out
+
+
+@pytest.mark.parametrize("words", [("set", "shop", "A=1"), ("set", "shop"), ("set",)])
+def test_whoever_types_a_space_for_a_colon_is_told_so(fake: Fake, ownstack: Run, words: tuple[str, ...]) -> None:
+    fake.on("GET", "/apps/set/config", problem(404, "app-unknown", "There is no app 'set'.", "ownstack app list"))
+    assert "hint: ownstack config:set --help\n" in ownstack("config", *words).err
+    assert [asked.method for asked in fake.asked] == ["GET"] * (words == ("set",))
+
+
+def test_where_a_config_is_outdated_it_is_said_what_brings_the_new_one(fake: Fake, ownstack: Run) -> None:
+    view = on(("eu-1", "live", True))
+    fake.on("GET", "/apps/shop", ok(view))
+    fake.on("GET", "/apps", page(view))
+    assert "ownstack config:set shop KEY=VALUE, brings the new one" in ownstack("app", "info", "shop").out
+    assert "config outdated: ownstack app info shop" in ownstack("app", "list").out

@@ -10,7 +10,7 @@ import dotenv
 import pytest
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.fake import Fake, admitted, ok, problem
-from tests.unit.cli.test_config import CANARY, kept, on, released
+from tests.unit.cli.test_config import CANARY, kept, on, released, variable
 
 from ownstack.exits import Failure
 from ownstack.giving import of_file
@@ -40,8 +40,56 @@ def file(tmp_path: Path) -> Path:
 def test_a_file_is_read_as_python_dotenv_reads_it(tmp_path: Path) -> None:
     (tmp_path / "env").write_text(FILE)
     read = of_file(str(tmp_path / "env"))
-    assert read.values == dict(dotenv.dotenv_values(stream=io.StringIO(FILE), interpolate=False))
-    assert (read.values["QUOTED"], read.values["REFERS"], read.twice) == ('two\nlines, and "quotes"', "${NAME}", [])
+    assert read.values == dict(dotenv.dotenv_values(stream=io.StringIO(FILE)))
+    assert (read.values["QUOTED"], read.values["REFERS"], read.twice) == ('two\nlines, and "quotes"', "shop", [])
+
+
+REFERRING = "A=1\nB=${A}/${HERE}\nC=${NOWHERE:-else} ${NOWHERE}\nA=2\nD='${A} $A'\nE=${F}\nF=3\n"
+
+
+def test_what_a_value_refers_to_is_taken_from_the_file_or_else_from_the_environment(
+    fake: Fake, ownstack: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HERE", "there")
+    monkeypatch.setenv("A", "of the environment")
+    (tmp_path / "env").write_text(REFERRING)
+    kept(fake, on())
+    assert ownstack("config:push", "--file", str(tmp_path / "env"), "--app", "shop").code == 0
+    expanded = {"A": "2", "B": "1/there", "C": "else ", "D": "2 $A", "E": "", "F": "3"}
+    assert fake.asked[0].body["values"] == expanded
+
+
+def test_unless_it_is_to_be_taken_literally(fake: Fake, ownstack: Run, tmp_path: Path) -> None:
+    (tmp_path / "env").write_text(REFERRING)
+    kept(fake, on())
+    assert ownstack("config:push", "--file", str(tmp_path / "env"), "--app", "shop", "--literal").code == 0
+    sent = fake.asked[0].body["values"]
+    assert sent == dict(dotenv.dotenv_values(stream=io.StringIO(REFERRING), interpolate=False))
+    assert (sent["B"], sent["C"]) == ("${A}/${HERE}", "${NOWHERE:-else} ${NOWHERE}")
+
+
+def test_what_can_be_no_dotenv_file_is_not_read_to_its_end(fake: Fake, ownstack: Run) -> None:
+    ended = ownstack("config:push", "--file", "/dev/zero", "--app", "shop")
+    assert (ended.code, fake.asked, "/dev/zero is larger than 1 MiB" in ended.err) == (2, [], True)
+
+
+def test_more_variables_than_an_app_may_have_are_not_pushed(fake: Fake, ownstack: Run, tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("".join(f"A{n}=1\n" for n in range(501)))
+    ended = ownstack("config:push", "--file", str(tmp_path / "env"), "--app", "shop")
+    assert (ended.code, fake.asked, "at most 500" in ended.err) == (2, [], True)
+
+
+def test_what_pruning_has_unset_is_listed(fake: Fake, ownstack: Run, file: Path) -> None:
+    elsewhere = [variable("X", review=True), variable("Y", "eu-1")]
+    before = ok({"variables": [*elsewhere, *(variable(name) for name in ("A", "Y", "X"))]})
+    after = ok({"variables": [*elsewhere, variable("A"), variable("B")]})
+    fake.on("GET", "/apps/shop/config", before, after, before, after)
+    kept(fake, on())
+    plain, json = (
+        ownstack("config:push", "--file", str(file), "--app", "shop", "--prune", *more) for more in ((), ("--json",))
+    )
+    assert plain.out.splitlines()[1] == "Unset: X, Y."
+    assert json.json["apps"][0]["unset"] == ["X", "Y"]
 
 
 def test_the_lines_of_windows_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
@@ -137,6 +185,8 @@ def test_it_is_pushed_to_one_app_after_the_other_as_it_is_typed(fake: Fake, owns
 
 def test_what_is_chosen_is_sent(fake: Fake, ownstack: Run, file: Path) -> None:
     two(fake)
+    for app in ("shop", "blog"):
+        fake.on("GET", f"/apps/{app}/config", ok({"variables": []}))
     options = ("--stack", "eu-1", "--prune", "--plain", "--no-deploy", "--id", "build-7")
     ended = ownstack("config:push", "--file", str(file), "--app", "shop", "--app", "blog", *options)
     chosen = {"stack": "eu-1", "prune": True, "secret": False, "deploy": False}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.unit.cli.conftest import Run
-from tests.unit.cli.fake import Fake, admitted, fact, ok, stream
+from tests.unit.cli.fake import Fake, admitted, fact, ok, page, stream
 from tests.unit.cli.test_commands import APP, deployed, rollout
 
 REFERENCE = "ghcr.io/org/app:v2"
@@ -67,6 +67,17 @@ def test_whoever_comes_while_it_is_waited_for_sees_that(fake: Fake, ownstack: Ru
 def test_an_image_that_was_found_at_once_is_said_too(fake: Fake, ownstack: Run) -> None:
     deploying(fake, ENDED)
     assert ownstack(*DEPLOY).out.splitlines()[:2] == ["shop v3 aaaaaaa", f"  the image is {PINNED}"]
+
+
+def test_what_the_rollout_had_it_from_the_first_is_said_once_and_in_order(fake: Fake, ownstack: Run) -> None:
+    running = resolving(image=PINNED)
+    end = fact(30, "DeploySucceeded", rollout="c1")
+    deploying(fake, running, ASKED, AWAITED, RESOLVED, STARTED, *deployed("eu-1", 15), end)
+    assert ownstack(*DEPLOY).out.splitlines()[:3] == [
+        "shop v3 aaaaaaa",
+        f"  the image is {PINNED}",
+        "  · eu-1  waiting for a deployer",
+    ]
 
 
 def test_one_that_never_came_fails_with_the_reason(fake: Fake, ownstack: Run) -> None:
@@ -136,6 +147,12 @@ def test_whether_and_where_images_are_tagged_is_a_setting(
     assert (ended.code, fake.asked[0].body, ended.out) == (0, body, f"{said}\n")
 
 
+@pytest.mark.parametrize("repository", ["ghcr.io/org/x:v1", "ghcr.io/Org", "x@sha256:" + "a" * 64])
+def test_a_repository_that_is_none_is_not_sent(fake: Fake, ownstack: Run, repository: str) -> None:
+    ended = ownstack("app", "settings", "shop", "--retag-to", repository)
+    assert (ended.code, fake.asked, "is no repository of images" in ended.err) == (2, [], True)
+
+
 @pytest.mark.parametrize(
     ("retag", "to", "shown"),
     [
@@ -148,3 +165,46 @@ def test_an_app_shows_it(fake: Fake, ownstack: Run, retag: bool, to: str | None,
     settings = {**APP["settings"], "retag": retag, "retag_to": to}  # type: ignore[dict-item]
     fake.on("GET", "/apps/shop", ok({**APP, "settings": settings}))
     assert shown in ownstack("app", "info", "shop").out
+
+
+AT_WORK = {"rollout": "c9", "reference": REFERENCE, "since": 1_000, "waiting_for_image": None}
+FAILED = {"rollout": "c9", "code": "image-missing", "message": "ghcr.io has no org/app:v2.", "at": 1_000}
+
+
+@pytest.mark.parametrize(
+    ("news", "field", "shown"),
+    [
+        ({"resolving": {**AT_WORK, "waiting_for_image": MISSING}}, "image", f"awaited since .*: {re.escape(MISSING)}"),
+        ({"resolving": AT_WORK}, "image", f"being looked for: {re.escape(REFERENCE)}"),
+        ({"resolving": AT_WORK}, "under way", "c9"),
+        ({"last_failure": FAILED}, "latest deployment", r"failed: ghcr\.io has no org/app:v2\."),
+        ({"last_failure": {**FAILED, "message": None}}, "latest deployment", "failed: image-missing"),
+    ],
+)
+def test_an_app_shows_a_deployment_that_has_not_begun(
+    fake: Fake, ownstack: Run, news: dict[str, Any], field: str, shown: str
+) -> None:
+    view = {**APP, "review": {"production": "shop", "number": 9, "sha": "a" * 40, "expires_at": None, "closing": False}}
+    fake.on("GET", "/apps/shop", ok({**view, **news}))
+    fake.on("GET", "/apps", page({**view, **news}))
+    switched = {"stack": "r", "image": "x:{number}", "expires": None, "forks": False, "secrets": False}
+    fake.on(
+        "GET", "/pipelines/shop", ok({"production": "shop", "created_at": 1, "stages": [], "review_apps": switched})
+    )
+    assert re.search(rf"^{field} +{shown} *$", ownstack("app", "info", "shop").out, re.MULTILINE)
+    if field != "under way":
+        for listing in (("app", "list"), ("app", "pipeline", "info", "shop")):
+            assert re.search(rf"{field} {shown} *$", ownstack(*listing).out, re.MULTILINE), listing
+
+
+def test_a_stage_shows_it_too(fake: Fake, ownstack: Run) -> None:
+    stage = {"app": "shop", "summary": "shop — deployed v3", "stacks": [], "promotion": None}
+    fake.on("GET", "/pipelines/shop", ok({"production": "shop", "created_at": 1, "stages": [stage]}))
+    fake.on("GET", "/apps", page({**APP, "last_failure": FAILED}))
+    assert "latest deployment failed: ghcr.io has no org/app:v2." in ownstack("app", "pipeline", "info", "shop").out
+
+
+def test_an_app_of_which_nothing_new_is_known_says_nothing_of_it(fake: Fake, ownstack: Run) -> None:
+    fake.on("GET", "/apps/shop", ok({**APP, "resolving": None, "last_failure": None}))
+    shown = ownstack("app", "info", "shop").out
+    assert not re.search("^(image|latest deployment)", shown, re.MULTILINE)

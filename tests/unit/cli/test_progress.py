@@ -135,3 +135,16 @@ def test_long_words_take_no_room_from_the_stack_and_its_time(width: int) -> None
     first = drawn([failed, Row("eu-1", "succeeded", 5_000, 2_000)], width=width)[0]
     assert first.split()[:3] == ["✗", "us-1", "failed:"]
     assert first.split()[-1] == "3.0s"
+
+
+def test_what_was_queued_once_is_not_said_to_be_when_it_runs() -> None:
+    progress = of_rollout(rollout())
+    progress.apply("PromotionBegun", {"promotion": "c1", "source": "s", "looked_at": ["a"]}, 1)
+    progress.apply("RolloutQueued", {"rollout": "c1", "behind": "c0"}, 2)
+    assert progress.note is None
+
+
+def test_a_tag_that_was_given_already_is_not_said_to_be_under_way() -> None:
+    progress = of_rollout(rollout(retag={"tag": "shop-v3", "image": "shop:shop-v3", "code": None, "message": None}))
+    progress.apply("ImageRetagRequested", {"rollout": "c1", "tag": "shop-v3"}, 1)
+    assert progress.note is None

@@ -132,6 +132,9 @@ def test_what_is_refused_makes_no_secret(fake: Fake, ownstack: Run) -> None:
         (*ON, "--off"),
         (*ON[:4], "--off", "--new-secret"),
         (*ON, "--expires", "5"),
+        (*ON, "--expires", "0d"),
+        (*ON, "--expires", "367d"),
+        (*ON[:6], "--image", "App:pr-{number}"),
         (*ON, "--expires", "5w"),
         (*ON, "--expires", "-5d"),
         (*ON, "--expires", "٥d"),
@@ -147,12 +150,55 @@ def test_what_makes_no_sense_is_not_sent(
     assert (ownstack(*arguments).code, fake.asked) == (2, [])
 
 
+def test_a_time_that_is_none_names_the_shortest(fake: Fake, ownstack: Run) -> None:
+    assert ownstack(*ON, "--expires", "0d").err.startswith("error: 0d is too short: at least 1m.\n")
+
+
+def test_a_placeholder_that_is_none_is_named_and_those_that_there_are(fake: Fake, ownstack: Run) -> None:
+    ended = ownstack(*ON[:6], "--image", "ghcr.io/org/app:pr-{numero}-{sha}")
+    assert (ended.code, fake.asked) == (2, [])
+    assert ended.err.splitlines() == [
+        "error: {numero} in --image is no placeholder.",
+        "hint: Those that are filled in: {number}, {sha} and {short_sha}.",
+    ]
+
+
+def no_pipeline(fake: Fake, app: Answer) -> None:
+    for method in ("PUT", "DELETE"):
+        refused = problem(409, "pipeline-unknown", "shop has no pipeline.", "ownstack app pipeline create shop")
+        fake.on(method, "/pipelines/shop/review-apps", refused)
+    fake.on("GET", "/apps/shop", app)
+
+
+@pytest.mark.parametrize("arguments", [ON, (*ON[:4], "--off")])
+def test_of_a_stage_the_pipeline_is_named_that_it_is_in(fake: Fake, ownstack: Run, arguments: tuple[str, ...]) -> None:
+    no_pipeline(fake, ok({**APP, "pipeline": "webshop"}))
+    ended = ownstack(*arguments)
+    assert (ended.code, ended.err.splitlines()) == (
+        3,
+        [
+            "error: shop is a stage of webshop: review apps are made of the production app.",
+            "hint: ownstack app pipeline review-apps webshop …",
+        ],
+    )
+
+
+def test_an_app_that_is_not_there_is_said_to_be_none(fake: Fake, ownstack: Run) -> None:
+    no_pipeline(fake, problem(404, "app-unknown", "There is no app 'shop'."))
+    assert ownstack(*ON).err == "error: There is no app 'shop'.\n"
+
+
+def test_one_without_a_pipeline_is_told_how_to_have_one(fake: Fake, ownstack: Run) -> None:
+    no_pipeline(fake, ok({**APP, "pipeline": None}))
+    assert "hint: ownstack app pipeline create shop" in ownstack(*ON).err
+
+
 def test_a_pipeline_shows_how_pull_requests_get_their_apps_and_which_there_are(fake: Fake, ownstack: Run) -> None:
     chosen = {"stack": "review-stack", "image": IMAGE, "expires": 432_000, "forks": True, "secrets": False}
     view = {"production": "shop", "created_at": 1, "stages": [STAGE], "review_apps": chosen}
     fake.on("GET", "/pipelines/shop", ok(view))
     fake.on("GET", "/apps", page(APP, REVIEWED, CLONED))
     plain, json = ownstack("app", "pipeline", "info", "shop"), ownstack("app", "pipeline", "info", "shop", "--json")
-    assert f"on review-stack, {IMAGE}, gone 5d after the last deployment, forks, too" in plain.out
-    assert [line.split()[0] for line in plain.out.splitlines()[-2:]] == ["shop-pr-7", "pr-9"]
+    assert f"on review-stack, {IMAGE}, gone 5d after the last push, forks, too" in plain.out
+    assert [line.split()[0] for line in plain.out.splitlines()[-2:]] == ["REVIEW", "shop-pr-7"]
     assert json.json == view

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.unit.cli.conftest import Run
-from tests.unit.cli.fake import Fake, accepted, admitted, fact, ok, problem, stream
+from tests.unit.cli.fake import Fake, accepted, admitted, fact, ok, page, problem, stream
 from tests.unit.cli.test_commands import RELEASE, deployed, rollout
 
 
@@ -26,6 +26,19 @@ def test_it_is_followed_like_a_deployment(fake: Fake, ownstack: Run) -> None:
     assert ended.out.startswith("shop v3 aaaaaaa, rolled back to v2\n")
     assert "✓ eu-1  succeeded\n" in ended.out
     assert "succeeded in 2.5s" in ended.out
+    assert ended.out.endswith("The config of shop stays as it is now: a roll back takes back the image alone.\n")
+
+
+@pytest.mark.parametrize(("origin", "said"), [("config", True), ("deploy", False)])
+def test_whoever_may_have_meant_the_config_is_told_how_that_is_taken_back(
+    fake: Fake, ownstack: Run, origin: str, *, said: bool
+) -> None:
+    refused = problem(409, "nothing-to-roll-back-to", "No other release.", "ownstack release list shop")
+    fake.on("POST", "/apps/shop/rollbacks", refused)
+    fake.on("GET", "/apps/shop/releases", page({**RELEASE, "origin": origin}))
+    ended = ownstack("rollback", "shop")
+    assert (ended.code, "hint: ownstack release list shop" in ended.err) == (3, True)
+    assert ("A change of config is taken back by another one: ownstack config:set shop" in ended.err) is said
 
 
 def test_one_that_fails_fails(fake: Fake, ownstack: Run) -> None:
@@ -67,7 +80,14 @@ DEPLOYMENT = {
     "started_at": 1_000,
     "ended_at": 3_500,
 }
-WHOLE = {**RELEASE, "app": "shop", "rollout": "c1", "deployments": [DEPLOYMENT], "rolled_back_to": 2}
+WHOLE = {
+    **RELEASE,
+    "app": "shop",
+    "config_fingerprint": "abcdef0123456789",
+    "rollout": "c1",
+    "deployments": [DEPLOYMENT],
+    "rolled_back_to": 2,
+}
 
 
 @pytest.mark.parametrize("release", ["v3", "3"])
@@ -77,6 +97,7 @@ def test_a_release_is_shown_with_what_became_of_it(fake: Fake, ownstack: Run, re
     assert (plain.code, plain.err, json.json) == (0, "", WHOLE)
     shown = plain.out.splitlines()
     assert ["rolled", "back", "to", "v2"] in [line.split() for line in shown]
+    assert ["config", "abcdef01"] in [line.split() for line in shown]
     assert ["from", "shop-staging", "v5"] in [line.split() for line in shown]
     assert shown[-1].split() == ["us-1", "failed", "2", "2.5s", "No", "space.", "c1.us-1"]
 
@@ -91,3 +112,15 @@ def test_a_release_that_was_found_has_no_deployments(fake: Fake, ownstack: Run) 
 def test_a_release_that_is_not_there_is_said_to_be(fake: Fake, ownstack: Run) -> None:
     fake.on("GET", "/apps/shop/releases/9", problem(404, "release-unknown", "shop has no release v9."))
     assert ownstack("release", "info", "shop", "v9").code == 3
+
+
+def test_of_a_release_with_a_new_config_it_is_said_which_variables_changed(fake: Fake, ownstack: Run) -> None:
+    config = {**RELEASE, "origin": "config", "source_app": None, "source_release": None}
+    releases = [{**config, "number": 5, "rollout": "c5"}, {**config, "number": 4, "rollout": "c4"}, RELEASE]
+    fake.on("GET", "/apps/shop/releases", page(*releases))
+    change = {**fact(9, "ConfigSet", app="shop", values={"B": {}}, unset=["A"]), "causationid": "c5"}
+    fake.on("GET", "/history", page({"sequence": 9, "event": change}))
+    plain, json = ownstack("release", "list", "shop"), ownstack("release", "list", "shop", "--json")
+    assert "config: A and B" in plain.out.splitlines()[1]
+    assert "config " in plain.out.splitlines()[2]
+    assert json.json == releases

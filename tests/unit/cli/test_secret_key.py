@@ -18,7 +18,7 @@ from ownstack.exits import Failure
 from ownstack.keyfile import NAME, NEXT
 from ownstack.main import main
 from ownstack.up import FILE, open_rooms
-from ownstack_vault import MasterKeys, SecretUnreadable, Slot, new_master_key, open_vault
+from ownstack_vault import SecretKeys, SecretUnreadable, Slot, new_secret_key, open_vault
 
 NOW = 1_800_000_000_000
 SLOT = Slot("acme", "shop.7", "X")
@@ -60,7 +60,7 @@ async def test_the_first_start_makes_a_key_for_its_owner_alone_and_the_next_uses
     finally:
         os.umask(before)
     key = key_in(tmp_path)
-    assert MasterKeys.parse(key)
+    assert SecretKeys.parse(key)
     assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
     assert await opened_by(tmp_path, sealed) == "canary"
     assert key_in(tmp_path) == key
@@ -68,7 +68,7 @@ async def test_the_first_start_makes_a_key_for_its_owner_alone_and_the_next_uses
 
 
 async def test_a_key_of_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    key = new_master_key()
+    key = new_secret_key()
     monkeypatch.setenv("OWNSTACK_SECRET_KEY", key)
     await sealed_by(tmp_path)
     assert not (tmp_path / NAME).exists()
@@ -77,7 +77,7 @@ async def test_a_key_of_the_environment_goes_before_the_file(tmp_path: Path, mon
     (tmp_path / "elsewhere").write_text(f"{key}\n")
     monkeypatch.setenv("OWNSTACK_SECRET_KEY_FILE", str(tmp_path / "elsewhere"))
     await sealed_by(tmp_path)
-    monkeypatch.setenv("OWNSTACK_SECRET_KEY", new_master_key())
+    monkeypatch.setenv("OWNSTACK_SECRET_KEY", new_secret_key())
     assert (await refusal(tmp_path)).code == "secret-key-wrong"
     monkeypatch.setenv("OWNSTACK_SECRET_KEY_OLD_FILE", str(tmp_path / "elsewhere"))
     await sealed_by(tmp_path)
@@ -93,7 +93,7 @@ async def test_no_key_is_made_where_one_is_lost(tmp_path: Path) -> None:
 
 async def test_the_key_of_another_house_is_refused(tmp_path: Path) -> None:
     await sealed_by(tmp_path)
-    (tmp_path / NAME).write_text(new_master_key())
+    (tmp_path / NAME).write_text(new_secret_key())
     assert (await refusal(tmp_path)).code == "secret-key-wrong"
 
 
@@ -115,7 +115,7 @@ async def test_a_key_that_is_none_is_refused_and_not_repeated(tmp_path: Path, te
 
 
 async def test_a_link_or_a_folder_in_its_place_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").write_text(new_master_key())
+    (tmp_path / "elsewhere").write_text(new_secret_key())
     (tmp_path / NAME).symlink_to(tmp_path / "elsewhere")
     assert (await refusal(tmp_path)).code == "secret-key-file"
     (tmp_path / NAME).unlink()
@@ -200,7 +200,7 @@ async def test_killed_at_any_moment_it_leaves_a_house_that_starts_and_the_next_t
     assert begun in (None, key_in(tmp_path))
     assert not (tmp_path / NEXT).exists()
     url = f"sqlite:///{tmp_path / FILE}"
-    vault = open_vault(url, None, MasterKeys.parse(key_in(tmp_path)))  # nothing is left that only the old one opens
+    vault = open_vault(url, None, SecretKeys.parse(key_in(tmp_path)))  # nothing is left that only the old one opens
     blog = SLOT._replace(app_id="blog.9")
     assert vault.secrets.unseal({SLOT: sealed, blog: newer}) == {SLOT: "canary", blog: "canary"}
     vault.close()
@@ -221,7 +221,7 @@ async def test_a_lost_key_is_replaced_and_what_it_sealed_is_gone(tmp_path: Path)
 
 
 async def test_a_key_of_the_environment_is_replaced_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    old, new = new_master_key(), new_master_key()
+    old, new = new_secret_key(), new_secret_key()
     monkeypatch.setenv("OWNSTACK_SECRET_KEY", old)
     sealed = await sealed_by(tmp_path)
     with pytest.raises(Failure) as found:
@@ -250,7 +250,7 @@ def test_a_disk_that_is_full_leaves_no_key_behind(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(keyfile.os, "fsync", full)
     with pytest.raises(Failure, match="No space left") as found:
-        keyfile.KeyFiles(tmp_path).write(NAME, new_master_key())
+        keyfile.KeyFiles(tmp_path).write(NAME, new_secret_key())
     assert found.value.code == "secret-key-file"
     assert list(tmp_path.iterdir()) == []
 
@@ -258,7 +258,7 @@ def test_a_disk_that_is_full_leaves_no_key_behind(tmp_path: Path, monkeypatch: p
 def test_the_commands_say_what_they_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["secret", "new"]) == 0
     first = capsys.readouterr().out.strip()
-    assert MasterKeys.parse(first)
+    assert SecretKeys.parse(first)
     assert main(["secret", "new", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["secret_key"] != first
     open_vault(f"sqlite:///{tmp_path / FILE}").close()

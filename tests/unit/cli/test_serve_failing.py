@@ -24,6 +24,10 @@ class Part:
     def close(self) -> None:
         self.closed = True
 
+    @property
+    def tokens(self) -> Part:
+        return self
+
     def list(self, *_: object) -> None:
         raise self.error
 

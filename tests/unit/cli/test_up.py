@@ -44,7 +44,7 @@ async def test_the_files_are_for_their_owner_only_also_in_a_folder_that_is_open(
 async def test_all_rooms_are_in_the_one_file_whatever_its_folder_is_called(tmp_path: Path, name: str) -> None:
     async with AsyncExitStack() as stack:
         rooms = await open_rooms(tmp_path / name, stack)
-        assert rooms.vault.list("default", 1) == []
+        assert rooms.vault.tokens.list("default", 1) == []
         assert await rooms.readmodel.positions() == {}
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert [path.name for path in (tmp_path / name).iterdir() if path.suffix == ".db"] == [FILE]

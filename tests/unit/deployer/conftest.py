@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.unit.deployer.scene import FakeDriver, Scene
+from tests.unit.deployer.fakes import FakeDriver
+from tests.unit.deployer.scene import Scene
 
 
 @pytest.fixture

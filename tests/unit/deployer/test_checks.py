@@ -6,7 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.unit.deployer.scene import FakeInbox, Scene, checking, deploy, idle, until
+from tests.unit.deployer.fakes import FakeInbox, idle, until
+from tests.unit.deployer.requests import checking, deploy
+from tests.unit.deployer.scene import Scene
 
 from ownstack_contracts.envelope import encode
 from ownstack_contracts.jobs import JobClaimed, StackChecked

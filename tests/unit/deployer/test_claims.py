@@ -6,7 +6,9 @@ import asyncio
 import re
 
 import pytest
-from tests.unit.deployer.scene import Scene, deploy, idle, look, postdeploy, until
+from tests.unit.deployer.fakes import idle, until
+from tests.unit.deployer.requests import deploy, look, postdeploy
+from tests.unit.deployer.scene import Scene
 
 from ownstack_contracts.envelope import encode
 from ownstack_contracts.jobs import JobClaimed, JobGranted, LeaseReturned, RestartStarted, StackDeploySucceeded

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from tests.unit.deployer.scene import LEASE, Scene, command, deploy, failure, mine, postdeploy
+from tests.unit.deployer.requests import command, deploy, failure, mine, postdeploy
+from tests.unit.deployer.scene import LEASE, Scene
 
 from ownstack_contracts.config import ConfigEntry
 from ownstack_contracts.jobs import (
@@ -23,7 +24,7 @@ from ownstack_contracts.jobs import (
 )
 from ownstack_deployer import config as of_jobs
 from ownstack_deployer.drivers.port import Job
-from ownstack_vault.errors import SecretUnreadable, VaultUnusable
+from ownstack_vault.errors import SecretUnreadable
 
 SECRET = "s3cr3t-of-the-shop"
 
@@ -122,7 +123,6 @@ async def test_a_deployer_without_secrets_fails_a_deployment_with_config_before_
     [
         (SecretUnreadable("config-erased", "It is erased.", "Set it anew."), "It is erased. Set it anew."),
         (SecretUnreadable("secret-key-wrong", "Another key.", "Give that one."), "Another key. Give that one."),
-        (VaultUnusable("secret-key-missing", "No key.", "Give one."), "No key. Give one."),
         (ValueError(SECRET), "ValueError"),
     ],
 )
@@ -144,6 +144,14 @@ async def test_a_vault_that_is_back_after_a_moment_is_asked_again(
     secrets.failures = [SecretUnreadable("vault-unavailable", "x", "y", passing=True)] * 2
     await granted(scene, deploy(config=CONFIG))
     await hears(scene, StackDeploySucceeded)
+    assert (secrets.failures, len(secrets.asked)) == ([], 3)
+
+
+async def test_what_does_not_pass_is_not_asked_again(scene: Scene, secrets: FakeSecrets) -> None:
+    secrets.failures = [SecretUnreadable("config-erased", "It is erased.", "Set it anew.")]
+    await granted(scene, deploy(config=CONFIG))
+    await hears(scene, StackDeployFailed)
+    assert len(secrets.asked) == 1
 
 
 @pytest.mark.parametrize("values", [{"TOKEN": SECRET}, {"TOKEN": SECRET, "REGION": "e\0u"}])
@@ -156,11 +164,17 @@ async def test_a_value_that_no_environment_takes_or_that_is_missing_fails(
     assert (end.code, "REGION" in end.message, "TOKEN" in end.message) == ("config-unreadable", True, False)
 
 
-async def test_a_deployment_that_is_live_already_needs_no_config(scene: Scene) -> None:
+@pytest.mark.parametrize("has_secrets", [True, False])
+async def test_a_deployment_that_is_live_already_needs_no_config(
+    scene: Scene, secrets: FakeSecrets, has_secrets: bool
+) -> None:
+    secrets.failures = [SecretUnreadable("config-erased", "It is erased.", "Set it anew.")]
+    scene.worker.secrets = secrets if has_secrets else None
     request = deploy(config=CONFIG)
     scene.driver.live = mine(request)
     await granted(scene, request)
-    await scene.hears(StackDeploySucceeded)
+    await hears(scene, StackDeploySucceeded)
+    assert scene.driver.done == ["lock", "look", "unlock"]
 
 
 async def test_a_failure_that_is_known_already_is_told_though_the_config_is_gone(

@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.deployer.scene import (
-    IMAGE,
-    LEASE,
-    OLDER,
-    TEAM,
-    FakeDriver,
-    Scene,
-    deploy,
-    failure,
-    idle,
-    mine,
-    older,
-    until,
-)
+from tests.unit.deployer.fakes import FakeDriver, idle, until
+from tests.unit.deployer.requests import IMAGE, OLDER, TEAM, deploy, failure, mine, older
+from tests.unit.deployer.scene import LEASE, Scene
 
 from ownstack_contracts.envelope import decode
 from ownstack_contracts.jobs import (

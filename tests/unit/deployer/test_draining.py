@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.unit.deployer.scene import KEY, Scene, deploy, idle, postdeploy, until
+from tests.unit.deployer.fakes import idle, until
+from tests.unit.deployer.requests import KEY, deploy, postdeploy
+from tests.unit.deployer.scene import Scene
 from tests.unit.deployer.test_main import House
 
 from ownstack_bus.port import Record

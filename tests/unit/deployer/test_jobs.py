@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.unit.deployer.scene import (
-    LEASE,
-    Scene,
-    command,
-    failure,
-    look,
-    mine,
-    older,
-    postdeploy,
-    removal,
-    until,
-)
-from tests.unit.deployer.scene import deploy as a_deployment
+from tests.unit.deployer.fakes import until
+from tests.unit.deployer.requests import command, failure, look, mine, older, postdeploy, removal
+from tests.unit.deployer.requests import deploy as a_deployment
+from tests.unit.deployer.scene import LEASE, Scene
 
 from ownstack_contracts.jobs import (
     JobClaimed,

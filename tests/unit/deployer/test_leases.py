@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 
 import pytest
-from tests.unit.deployer.scene import LEASE, FakeClock, Scene, deploy, failure, idle, mine, older
+from tests.unit.deployer.fakes import FakeClock, idle
+from tests.unit.deployer.requests import deploy, failure, mine, older
+from tests.unit.deployer.scene import LEASE, Scene
 
 from ownstack_contracts.jobs import (
     Heartbeat,

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.deployer.scene import deploy, idle
+from tests.unit.deployer.fakes import idle
+from tests.unit.deployer.requests import deploy
 
 from ownstack_contracts.envelope import canonical, encode
 from ownstack_contracts.logs import DeploymentLogged

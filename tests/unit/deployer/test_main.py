@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.deployer.scene import FakeBus, FakeClock, FakeDriver, FakeInbox, deploy, idle, until
+from tests.unit.deployer.fakes import FakeBus, FakeClock, FakeDriver, FakeInbox, idle, until
+from tests.unit.deployer.requests import deploy
 
 from ownstack_bus.port import Actor, At, BusError, Record
 from ownstack_contracts.envelope import encode

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from tests.unit.deployer.scene import TEAM, checking, deploy, mine
+from tests.unit.deployer.requests import TEAM, checking, deploy, mine
 
 from ownstack_contracts.jobs import Live
 from ownstack_deployer.drivers.noop import NoopDriver

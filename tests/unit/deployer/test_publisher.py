@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.unit.deployer.scene import FakeBus, idle
+from tests.unit.deployer.fakes import FakeBus, idle
 
 from ownstack_bus.port import BusError, Outgoing
 from ownstack_deployer.publisher import MOST_RECORDS, Publisher

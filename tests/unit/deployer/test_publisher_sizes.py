@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from tests.unit.deployer.scene import FakeBus
+from tests.unit.deployer.fakes import FakeBus
 
 from ownstack_bus.port import BusError, Outgoing
 from ownstack_deployer.publisher import MOST_BYTES, Publisher

@@ -153,6 +153,7 @@ def test_what_leaves_no_rows_of_its_own_is_meant_to() -> None:
         "CheckRequested",
         "DecisionCut",
         "DeployRequested",
+        "ImageJobClosed",
         "LookRequested",
         "PromotionRequested",
         "ReviewAppOpened",

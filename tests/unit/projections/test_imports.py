@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.projections.asking import ONE, SHORT, about, app_of
+from tests.unit.projections.asking import ONE, SHORT, about, app_of, config_set
 from tests.unit.projections.house import House
 from tests.unit.projections.remembering import Remembering
 
-from ownstack_contracts.apps import AppImportRequested, AppStackRemoved, LookRequested
+from ownstack_contracts.apps import AppImportRequested, AppStackAdded, AppStackRemoved, LookRequested
 from ownstack_contracts.jobs import Live, StackLookFailed, StackLookRequested, StackObserved
 from ownstack_contracts.message import Message
 from ownstack_contracts.promotions import PromotionRequested
@@ -77,6 +77,27 @@ async def test_the_names_of_config_variables_stay_until_a_look_sees_others(
     chronicle.say(StackObserved(**about(look, chronicle.claim(look)), live=Live(image=ONE), config_keys=("PORT",)))
     await house.take(chronicle.records)
     assert (await app_of(house, "docs")).stacks[0].config_keys == ["PORT"]
+
+
+async def test_of_what_was_found_the_names_that_are_ours_by_now_are_left_out(
+    house: House, chronicle: Remembering
+) -> None:
+    chronicle.leave("docs", "eu-1", Live(image=ONE))
+    chronicle.play(chronicle.say(AppImportRequested(app="docs", stack="eu-1", config=True)))
+    chronicle.say(config_set(chronicle, "docs", SECRET_KEY_BASE="a").model_copy(update={"review": True}))
+    chronicle.say(config_set(chronicle, "docs", PORT="a"))
+    await house.take(chronicle.records)
+    assert (await app_of(house, "docs")).stacks[0].config_keys == ["DATABASE_URL", "SECRET_KEY_BASE"]
+    chronicle.say(config_set(chronicle, "docs", DATABASE_URL="a"))
+    chronicle.say(config_set(chronicle, "docs").model_copy(update={"unset": ("DATABASE_URL",)}))
+    await house.take(chronicle.records)
+    assert (await app_of(house, "docs")).stacks[0].config_keys == ["SECRET_KEY_BASE"]
+    chronicle.say(AppStackAdded(app="docs", stack="eu-2"))
+    for stack, left in (("eu-2", ["SECRET_KEY_BASE"]), ("eu-1", [])):
+        of_stack = config_set(chronicle, "docs", SECRET_KEY_BASE="a").model_copy(update={"stack": stack})
+        chronicle.say(of_stack)
+        await house.take(chronicle.records)
+        assert (await app_of(house, "docs")).stacks[0].config_keys == left
 
 
 async def test_of_two_looks_at_a_stack_each_is_judged_by_when_it_was_asked_for(

@@ -11,7 +11,6 @@ from tests.unit.projections.asking import (
     asked,
     config_of,
     config_set,
-    fails_on,
     outdated,
     rollout_of,
     sealed,
@@ -123,19 +122,6 @@ async def test_what_a_roll_back_brings_runs_with_the_present_config(house: House
     await house.take(chronicle.records)
     assert (await app_of(house)).current_release == 3
     assert await outdated(house) == []
-
-
-async def test_what_is_asked_for_is_what_a_stack_holds_then(house: House, chronicle: Remembering) -> None:
-    """Also if it is not what the projection makes of the config when the release is created."""
-    facts = chronicle.say(DeployRequested(app="shop", image=ONE), id="d")
-    request = asked(facts, "eu-1")
-    other = request.model_copy(update={"config_fingerprint": "f" * 32, "attempt": 2, "job": "d.eu-1.2"})
-    chronicle.play([fact for fact in facts if fact is not request])
-    fails_on(chronicle, "eu-1", [request])
-    chronicle.tell(other)
-    chronicle.work(other)
-    await house.take(chronicle.records)
-    assert await outdated(house) == ["eu-1"]
 
 
 async def test_what_is_unchanged_has_the_config_of_the_release_that_it_is_now(

@@ -7,10 +7,11 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, insert
 
 from ownstack_readmodel import ReadModel
 from ownstack_readmodel.paging import cursor_of
+from ownstack_readmodel.tables import ROLLOUTS
 
 CURSOR = cursor_of(7)
 NAME = cursor_of("shop")
@@ -152,3 +153,25 @@ async def test_long_lists_are_read_in_order_by_an_index(filled: ReadModel, name:
     for statement in lists:
         plan = database.plan_of(filled, statement)
         assert not [step for step in plan if database.sorts(step)], (statement, plan)
+
+
+@pytest.mark.parametrize("name", ["apps", "app"])
+async def test_what_is_new_of_apps_is_found_without_going_through_all_that_they_ever_had(
+    filled: ReadModel, name: str
+) -> None:
+    one = {"team": "acme", "app": "shop", "app_id": "shop.1", "kind": "deploy", "status": "succeeded", "stacks": "[]"}
+    one |= {"requester": "ann", "redeploy": False, "requested_at": 1, "release_tasks": "[]", "config_change": False}
+    others = [one | {"rollout": f"r{number}", "opened": number} for number in range(2, 3_000)]
+    apart = {"app": "docs", "app_id": "docs.1"}
+    others += [one | apart | {"rollout": f"d{number}", "opened": number} for number in range(3_000, 6_000)]
+    with filled.writing() as connection:
+        connection.execute(insert(ROLLOUTS), others)
+    with filled.writing() as connection:
+        connection.exec_driver_sql("ANALYZE rm_rollouts")
+    asked = [s for s in await statements_of(filled, {**LISTS, **ONES}[name]) if "rm_rollouts" in s[0]]
+    beside, found = ([step for step in told_by(filled).plan_of(filled, s) if "rm_rollouts" in step] for s in asked)
+    latest, resolving = beside
+    assert "rm_rollouts_by_app" in latest
+    assert "rm_rollouts_by_kind_status" in resolving
+    assert not [step for step in beside if told_by(filled).sorts(step)]
+    assert all("rm_rollouts_by" not in step for step in found), "by its key"

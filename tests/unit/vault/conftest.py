@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.real.databases import BOTH, new_database
 
-from ownstack_vault import MasterKeys, Vault, new_master_key, open_vault
+from ownstack_vault import SecretKeys, Vault, new_secret_key, open_vault
 
 Opening = Callable[..., Vault]
 """Opens the same database once more, as another process does."""
@@ -22,18 +22,18 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def master() -> str:
-    return new_master_key()
+def secret_key() -> str:
+    return new_secret_key()
 
 
 @pytest.fixture
-def opening(database: str, master: str) -> Iterator[Opening]:
+def opening(database: str, secret_key: str) -> Iterator[Opening]:
     opened: list[Vault] = []
     lock = threading.Lock()
 
     def open_it(*keys: str) -> Vault:
-        present, *old = keys or (master,)
-        opened.append(open_vault(database, lock, MasterKeys.parse(present, ",".join(old))))
+        present, *old = keys or (secret_key,)
+        opened.append(open_vault(database, lock, SecretKeys.parse(present, ",".join(old))))
         return opened[-1]
 
     yield open_it

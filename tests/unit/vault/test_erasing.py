@@ -15,12 +15,13 @@ import pytest
 from sqlalchemy import text
 from tests.unit.vault.conftest import Opening
 
+from ownstack_contracts.apps import AppDestroyed
 from ownstack_contracts.config import ConfigErased
 from ownstack_contracts.history import GENESIS, Origin, Position, seal
 from ownstack_contracts.message import Message
 from ownstack_contracts.teams import TeamCreated
 from ownstack_contracts.topics import COMMANDS
-from ownstack_vault import ErasingStopped, MasterKeys, SecretUnreadable, Slot, Vault, new_master_key, open_vault
+from ownstack_vault import ErasingStopped, SecretKeys, SecretUnreadable, Slot, Vault, new_secret_key, open_vault
 from ownstack_vault import keys as rows
 from ownstack_vault.engine import _set_up_sqlite
 
@@ -63,7 +64,7 @@ def is_erased(vault: Vault, app_id: str = "shop.7", team: str = "acme") -> bool:
 
 def positions(vault: Vault) -> dict[int, int]:
     """As they are stored."""
-    with vault._engine.connect() as connection:
+    with vault._store.engine.connect() as connection:
         return {row.partition: row.next for row in connection.execute(text("SELECT * FROM vault_positions"))}
 
 
@@ -73,9 +74,9 @@ async def test_the_key_is_destroyed_and_the_offset_stored(vault: Vault) -> None:
     await vault.erasing.apply(3, [record(10), erased(11), record(14)])
     assert is_erased(vault)
     assert positions(vault) == {3: 15} == await vault.erasing.positions()
-    with vault._engine.connect() as connection:
+    with vault._store.engine.connect() as connection:
         row = connection.execute(text("SELECT * FROM vault_keys WHERE kind = 'data'")).one()
-    assert (row.wrapped, row.master, row.created_at, row.destroyed_at) == (None, None, NOW, NOW + 11)
+    assert (row.wrapped, row.secret_key, row.created_at, row.destroyed_at) == (None, None, NOW, NOW + 11)
 
 
 async def test_the_keys_of_others_stay(vault: Vault) -> None:
@@ -84,11 +85,21 @@ async def test_the_keys_of_others_stay(vault: Vault) -> None:
     assert [is_erased(vault, *other) for other in (("shop.8",), ("shop.7", "rival"), ("shop.70",))] == [False] * 3
 
 
+async def test_the_secret_of_a_webhook_goes_with_its_app_and_the_next_app_may_have_one(vault: Vault) -> None:
+    for team, app in (("acme", "shop"), ("acme", "blog"), ("rival", "shop")):
+        vault.hooks.put(team, app, NOW)
+    await vault.erasing.positions()
+    await vault.erasing.apply(0, [record(0, fact(AppDestroyed(app="shop"))), record(1, fact(AppDestroyed(app="no")))])
+    assert [(hook.team, hook.production) for hook in vault.hooks.find()] == [("acme", "blog"), ("rival", "shop")]
+    secret = vault.hooks.put("acme", "shop", NOW)
+    assert [hook.secret for hook in vault.hooks.find("acme", "shop")] == [secret]
+
+
 async def test_a_fact_that_comes_again_changes_nothing(vault: Vault) -> None:
     await vault.erasing.positions()
     await vault.erasing.apply(0, [erased(0)])
     await vault.erasing.apply(0, [erased(1)])
-    with vault._engine.connect() as connection:
+    with vault._store.engine.connect() as connection:
         assert connection.execute(text("SELECT destroyed_at FROM vault_keys")).scalars().all() == [NOW]
 
 
@@ -145,14 +156,14 @@ async def test_who_restores_an_older_copy_of_the_vault_has_it_erased_again(vault
     sealed_in(vault)
     await vault.erasing.positions()
     await vault.erasing.apply(0, [record(0)])
-    with vault._engine.connect() as connection:
+    with vault._store.engine.connect() as connection:
         copy = connection.execute(text("SELECT * FROM vault_keys WHERE kind = 'data'")).one()._mapping
     await vault.erasing.apply(0, [erased(1)])
-    with vault._engine.begin() as connection:
+    with vault._store.engine.begin() as connection:
         put_back = text(
-            "UPDATE vault_keys SET wrapped = :wrapped, master = :master, destroyed_at = NULL WHERE name = :name"
+            "UPDATE vault_keys SET wrapped = :wrapped, secret_key = :secret_key, destroyed_at = NULL WHERE name = :name"
         )
-        connection.execute(put_back, {name: copy[name] for name in ("wrapped", "master", "name")})
+        connection.execute(put_back, {name: copy[name] for name in ("wrapped", "secret_key", "name")})
         connection.execute(text("UPDATE vault_positions SET next = 1"))
     assert not is_erased(vault)
     assert (await vault.erasing.positions())[0] == 1
@@ -210,7 +221,7 @@ async def test_who_is_cancelled_waits_for_the_end_of_what_is_being_written(openi
 @pytest.fixture
 def file(tmp_path: Path) -> Iterator[tuple[Path, Vault]]:
     path = tmp_path / "own.db"
-    vault = open_vault(f"sqlite:///{path}", threading.Lock(), MasterKeys.parse(new_master_key()))
+    vault = open_vault(f"sqlite:///{path}", threading.Lock(), SecretKeys.parse(new_secret_key()))
     yield path, vault
     vault.close()
 
@@ -248,7 +259,7 @@ async def test_where_somebody_reads_the_file_its_log_is_emptied_with_the_next_fa
         (kept,) = rows.of_kind(connection, "data", None, None)
     assert kept.wrapped is not None
     await vault.erasing.positions()
-    with vault._engine.connect() as reader:
+    with vault._store.engine.connect() as reader:
         reader.exec_driver_sql("BEGIN")
         reader.exec_driver_sql("SELECT * FROM vault_keys").all()
         await vault.erasing.apply(0, [erased(0)])
@@ -256,7 +267,7 @@ async def test_where_somebody_reads_the_file_its_log_is_emptied_with_the_next_fa
         reader.exec_driver_sql("ROLLBACK")
     await vault.erasing.apply(0, [record(1)])
     assert kept.wrapped.blob not in written(path)
-    with vault._engine.connect() as connection:
+    with vault._store.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 10_000
 
 

@@ -57,7 +57,7 @@ def test_a_driver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_vault_of_a_newer_release(url: str) -> None:
     vault = open_vault(url)
-    with vault._engine.begin() as connection:
+    with vault._store.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE vault_alembic_version SET version_num = 'v9999'")
     vault.close()
     assert refusal(url).code == "database-newer"
@@ -66,14 +66,14 @@ def test_a_vault_of_a_newer_release(url: str) -> None:
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_the_ways_to_write_its_address(url: str, scheme: str) -> None:
     vault = open_vault(f"{scheme}://{url.partition('://')[2]}", threading.Lock())
-    assert vault.list("acme", 1) == []
+    assert vault.tokens.list("acme", 1) == []
     vault.close()
 
 
 def test_a_server_that_was_restarted_is_asked_as_before(url: str) -> None:
     vault = open_vault(url)
-    secret = vault.add("acme", "ci", NOW).secret
+    secret = vault.tokens.add("acme", "ci", NOW).secret
     with away(url):
         pass
-    assert vault.find(secret) is not None
+    assert vault.tokens.find(secret) is not None
     vault.close()

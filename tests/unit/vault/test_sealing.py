@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from ownstack_contracts.config import Fingerprint, Sealed
-from ownstack_vault import Hook, MasterKeys, SecretUnreadable, VaultUnusable, new_master_key
-from ownstack_vault.masterkeys import Wrapped
+from ownstack_vault import Hook, SecretKeys, SecretUnreadable, VaultUnusable, new_secret_key
 from ownstack_vault.sealing import Slot, fingerprint, seal, unseal
+from ownstack_vault.secretkeys import Wrapped
 
 KEY, OTHER = bytes(range(32)), bytes(range(1, 33))
 SLOT = Slot("acme", "shop.7", "DATABASE_URL", "eu-1")
@@ -112,54 +112,54 @@ def test_what_is_no_text_is_refused_and_not_repeated() -> None:
 
 
 @pytest.mark.parametrize("form", [base64.b64encode, base64.urlsafe_b64encode])
-def test_a_master_key_is_read_in_both_alphabets_with_padding_and_without(form: Any) -> None:
+def test_a_secret_key_is_read_in_both_alphabets_with_padding_and_without(form: Any) -> None:
     key = b"\xfb\xff" * 16
     text = form(key).decode()
-    masters = [MasterKeys(key), MasterKeys.parse(text), MasterKeys.parse(f" {text.rstrip('=')}\n")]
-    assert {masters_.present for masters_ in masters} == {masters[0].present}
+    secret_keys = [SecretKeys(key), SecretKeys.parse(text), SecretKeys.parse(f" {text.rstrip('=')}\n")]
+    assert {given.present for given in secret_keys} == {secret_keys[0].present}
 
 
-@pytest.mark.parametrize("text", ["", "canary", "A" * 42, "A" * 44, "canary!" * 6, "ü" * 43, new_master_key() * 2])
-def test_what_is_no_master_key_is_refused_and_not_repeated(text: str) -> None:
-    for present, old in ((text, ""), (new_master_key(), f"{new_master_key()},{text or '?'}")):
+@pytest.mark.parametrize("text", ["", "canary", "A" * 42, "A" * 44, "canary!" * 6, "ü" * 43, new_secret_key() * 2])
+def test_what_is_no_secret_key_is_refused_and_not_repeated(text: str) -> None:
+    for present, old in ((text, ""), (new_secret_key(), f"{new_secret_key()},{text or '?'}")):
         with pytest.raises(VaultUnusable) as found:
-            MasterKeys.parse(present, old)
+            SecretKeys.parse(present, old)
         assert (found.value.code, "secret new" in found.value.hint) == ("secret-key-invalid", True)
         assert "canary" not in str(found.value)
 
 
 def test_what_was_wrapped_as_one_key_is_not_unwrapped_as_another() -> None:
-    masters = MasterKeys.parse(new_master_key())
-    wrapped = masters.wrap(("data", "acme", "shop.7"), KEY)
-    assert masters.unwrap(("data", "acme", "shop.7"), wrapped) == KEY
+    secret_keys = SecretKeys.parse(new_secret_key())
+    wrapped = secret_keys.wrap(("data", "acme", "shop.7"), KEY)
+    assert secret_keys.unwrap(("data", "acme", "shop.7"), wrapped) == KEY
     for what in (("data", "acme", "shop.8"), ("data", "rival", "shop.7"), ("team", "acme", "shop.7"), ("data", "acme")):
         with pytest.raises(SecretUnreadable) as found:
-            masters.unwrap(what, wrapped)
+            secret_keys.unwrap(what, wrapped)
         assert found.value.code == "config-damaged"
 
 
 def test_every_byte_of_a_wrapped_key_that_is_flipped_is_refused() -> None:
-    masters = MasterKeys.parse(new_master_key())
-    wrapped = masters.wrap(("data",), KEY)
+    secret_keys = SecretKeys.parse(new_secret_key())
+    wrapped = secret_keys.wrap(("data",), KEY)
     for place in range(len(wrapped.blob)):
         blob = bytes(byte ^ (at == place) for at, byte in enumerate(wrapped.blob))
         with pytest.raises(SecretUnreadable) as found:
-            masters.unwrap(("data",), Wrapped(wrapped.master, blob))
+            secret_keys.unwrap(("data",), Wrapped(wrapped.secret_key, blob))
         assert found.value.code == "config-damaged"
     with pytest.raises(SecretUnreadable):
-        masters.unwrap(("data",), Wrapped(wrapped.master, b""))
+        secret_keys.unwrap(("data",), Wrapped(wrapped.secret_key, b""))
 
 
 def test_nothing_that_holds_a_key_shows_it() -> None:
-    text = new_master_key()
-    masters, hook = MasterKeys.parse(text, new_master_key()), Hook("acme", "shop", "canary")
-    shown = f"{masters!r} {masters} {hook!r} {hook} {masters.wrap(('data',), b'canary')!r}"
+    text = new_secret_key()
+    secret_keys, hook = SecretKeys.parse(text, new_secret_key()), Hook("acme", "shop", "canary")
+    shown = f"{secret_keys!r} {secret_keys} {hook!r} {hook} {secret_keys.wrap(('data',), b'canary')!r}"
     assert "canary" not in shown
     assert text not in shown
     assert base64.b64decode(text).hex() not in shown
     assert repr(base64.b64decode(text))[2:-1] not in shown
-    assert text not in masters.present
+    assert text not in secret_keys.present
     with pytest.raises(TypeError, match="stay"):
-        masters.__reduce__()
+        secret_keys.__reduce__()
     with pytest.raises(FrozenInstanceError):
         hook.secret = ""  # type: ignore[misc]

@@ -33,24 +33,24 @@ def vault(url: str) -> Iterator[Vault]:
 
 def written(vault: Vault, folder: Path) -> bytes:
     """All that the database has written: the files of an SQLite, the rows of a PostgreSQL as it would dump them."""
-    if vault._engine.dialect.name == "sqlite":
+    if vault._store.engine.dialect.name == "sqlite":
         return b"".join(file.read_bytes() for file in folder.iterdir())
-    with vault._engine.connect() as connection:
+    with vault._store.engine.connect() as connection:
         return repr(connection.execute(text("SELECT t::text FROM vault_tokens t")).all()).encode()
 
 
 def test_a_new_token_is_found_by_its_secret(vault: Vault) -> None:
-    issued = vault.add("acme", "ci", NOW)
+    issued = vault.tokens.add("acme", "ci", NOW)
     assert issued.secret.startswith("own_")
     assert len(issued.secret) == len("own_") + 43
-    found = vault.find(issued.secret)
+    found = vault.tokens.find(issued.secret)
     assert found == issued.token
     assert found is not None
     assert (found.team, found.name, found.ending, found.created_at) == ("acme", "ci", issued.secret[-4:], NOW)
 
 
 def test_no_byte_of_the_database_holds_the_secret(vault: Vault, tmp_path: Path) -> None:
-    secret = vault.add("acme", "ci", NOW).secret
+    secret = vault.tokens.add("acme", "ci", NOW).secret
     everything = written(vault, tmp_path)
     assert b"acme" in everything
     assert secret.encode() not in everything
@@ -61,80 +61,80 @@ def test_no_byte_of_the_database_holds_the_secret(vault: Vault, tmp_path: Path) 
     "junk", ["", "own_", "own_" + "A" * 43, "'; DROP TABLE vault_tokens; --", "\x00", "ü", "\udcff"]
 )
 def test_junk_finds_nothing(vault: Vault, junk: str) -> None:
-    vault.add("acme", "ci", NOW)
-    assert vault.find(junk) is None
+    vault.tokens.add("acme", "ci", NOW)
+    assert vault.tokens.find(junk) is None
 
 
 def test_an_error_tells_nothing_of_the_rows(vault: Vault) -> None:
-    with vault._engine.begin() as connection:
+    with vault._store.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE vault_tokens")
     with pytest.raises(DBAPIError) as refused:
-        vault.add("acme", "canary", NOW)
+        vault.tokens.add("acme", "canary", NOW)
     assert "vault_tokens" in str(refused.value)
     assert "canary" not in str(refused.value)
 
 
 def test_the_hash_of_a_secret_is_no_secret_itself(vault: Vault) -> None:
-    vault.add("acme", "ci", NOW)
-    with vault._engine.connect() as stolen:
+    vault.tokens.add("acme", "ci", NOW)
+    with vault._store.engine.connect() as stolen:
         hash_of_secret = stolen.execute(text("SELECT hash FROM vault_tokens")).scalar_one()
-    assert vault.find(hash_of_secret) is None
+    assert vault.tokens.find(hash_of_secret) is None
 
 
 def test_a_revoked_token_is_found_no_more_and_stays_listed(vault: Vault) -> None:
-    issued = vault.add("acme", "ci", NOW)
-    revoked = vault.revoke("acme", issued.token.id, NOW + 5)
+    issued = vault.tokens.add("acme", "ci", NOW)
+    revoked = vault.tokens.revoke("acme", issued.token.id, NOW + 5)
     assert revoked is not None
     assert revoked.revoked_at == NOW + 5
-    assert vault.find(issued.secret) is None
-    assert vault.list("acme", 10) == [revoked]
+    assert vault.tokens.find(issued.secret) is None
+    assert vault.tokens.list("acme", 10) == [revoked]
 
 
 def test_revoking_again_keeps_the_first_time(vault: Vault) -> None:
-    issued = vault.add("acme", "ci", NOW)
-    vault.revoke("acme", issued.token.id, NOW + 5)
-    again = vault.revoke("acme", issued.token.id, NOW + 9)
+    issued = vault.tokens.add("acme", "ci", NOW)
+    vault.tokens.revoke("acme", issued.token.id, NOW + 5)
+    again = vault.tokens.revoke("acme", issued.token.id, NOW + 9)
     assert again is not None
     assert again.revoked_at == NOW + 5
 
 
 def test_another_team_can_neither_see_nor_revoke_a_token(vault: Vault) -> None:
-    issued = vault.add("acme", "ci", NOW)
-    assert vault.list("rivals", 10) == []
-    assert vault.revoke("rivals", issued.token.id, NOW) is None
-    assert vault.find(issued.secret) is not None
+    issued = vault.tokens.add("acme", "ci", NOW)
+    assert vault.tokens.list("rivals", 10) == []
+    assert vault.tokens.revoke("rivals", issued.token.id, NOW) is None
+    assert vault.tokens.find(issued.secret) is not None
 
 
 def test_two_valid_tokens_of_a_team_never_share_a_name(vault: Vault) -> None:
-    first = vault.add("acme", "ci", NOW)
+    first = vault.tokens.add("acme", "ci", NOW)
     with pytest.raises(TokenNameTaken):
-        vault.add("acme", "ci", NOW)
-    vault.add("rivals", "ci", NOW)
-    vault.revoke("acme", first.token.id, NOW)
-    assert vault.add("acme", "ci", NOW).secret != first.secret
+        vault.tokens.add("acme", "ci", NOW)
+    vault.tokens.add("rivals", "ci", NOW)
+    vault.tokens.revoke("acme", first.token.id, NOW)
+    assert vault.tokens.add("acme", "ci", NOW).secret != first.secret
 
 
 def test_tokens_are_listed_page_by_page_oldest_first(vault: Vault) -> None:
     for number in range(5):
-        vault.add("acme", f"t{number}", NOW + number)
+        vault.tokens.add("acme", f"t{number}", NOW + number)
     names: list[str] = []
     after = ""
-    while page := vault.list("acme", 2, after):
+    while page := vault.tokens.list("acme", 2, after):
         names += [token.name for token in page]
         after = page[-1].id
     assert names == ["t0", "t1", "t2", "t3", "t4"]
 
 
 def test_tokens_outlive_a_restart_and_migrating_twice_is_harmless(vault: Vault, url: str) -> None:
-    secret = vault.add("acme", "ci", NOW).secret
+    secret = vault.tokens.add("acme", "ci", NOW).secret
     vault.close()
     again = open_vault(url)
-    assert again.find(secret) is not None
+    assert again.tokens.find(secret) is not None
     again.close()
 
 
 def test_the_vault_migrates_apart_from_its_neighbours_in_the_database(vault: Vault) -> None:
-    assert set(inspect(vault._engine).get_table_names()) == {
+    assert set(inspect(vault._store.engine).get_table_names()) == {
         "vault_tokens",
         "vault_keys",
         "vault_positions",
@@ -143,8 +143,8 @@ def test_the_vault_migrates_apart_from_its_neighbours_in_the_database(vault: Vau
 
 
 def test_writes_are_durable_to_the_last_commit(vault: Vault) -> None:
-    with vault._engine.connect() as connection:
-        if vault._engine.dialect.name == "sqlite":
+    with vault._store.engine.connect() as connection:
+        if vault._store.engine.dialect.name == "sqlite":
             assert connection.execute(text("PRAGMA synchronous")).scalar_one() == 2  # FULL
             assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
         else:
@@ -166,8 +166,8 @@ def test_writes_wait_for_the_lock_that_they_share_with_other_writers(url: str) -
     vault = open_vault(url, lock)
     with ThreadPoolExecutor(1) as pool:
         with lock:
-            writing = pool.submit(vault.add, "acme", "ci", NOW)
-            assert vault.list("acme", 10) == []
+            writing = pool.submit(vault.tokens.add, "acme", "ci", NOW)
+            assert vault.tokens.list("acme", 10) == []
             assert not writing.done()
         assert writing.result(timeout=10).token.name == "ci"
     vault.close()
@@ -179,7 +179,7 @@ def test_of_many_that_add_a_name_at_once_one_does(url: str) -> None:
     def add(number: int) -> bool:
         vault = open_vault(url, lock)
         try:
-            vault.add("acme", "ci", NOW + number)
+            vault.tokens.add("acme", "ci", NOW + number)
         except TokenNameTaken:
             return False
         finally:
@@ -192,36 +192,36 @@ def test_of_many_that_add_a_name_at_once_one_does(url: str) -> None:
 
 
 def test_the_first_token_is_made_once_while_it_is_known(vault: Vault) -> None:
-    secret = ensure_first_token(vault, "acme", NOW)
+    secret = ensure_first_token(vault.tokens, "acme", NOW)
     assert secret is not None
-    assert ensure_first_token(vault, "acme", NOW, known=secret) is None
+    assert ensure_first_token(vault.tokens, "acme", NOW, known=secret) is None
 
 
 def test_a_first_token_that_was_lost_is_replaced_and_worthless(vault: Vault) -> None:
-    lost = ensure_first_token(vault, "acme", NOW)
-    found = ensure_first_token(vault, "acme", NOW + 1)
+    lost = ensure_first_token(vault.tokens, "acme", NOW)
+    found = ensure_first_token(vault.tokens, "acme", NOW + 1)
     assert lost is not None
     assert found is not None
-    assert vault.find(lost) is None
-    assert vault.find(found) is not None
-    assert [token.name for token in vault.list("acme", 10)] == ["first", "first"]
+    assert vault.tokens.find(lost) is None
+    assert vault.tokens.find(found) is not None
+    assert [token.name for token in vault.tokens.list("acme", 10)] == ["first", "first"]
 
 
 def test_a_token_of_another_house_in_the_profile_takes_nobody_elses_first_token_away(vault: Vault) -> None:
-    secrets = [ensure_first_token(vault, "acme", NOW)]
-    secrets += [ensure_first_token(vault, "acme", NOW + n, known="own_of-another-house") for n in (1, 2)]
-    found = [vault.find(secret) for secret in secrets if secret is not None]
+    secrets = [ensure_first_token(vault.tokens, "acme", NOW)]
+    secrets += [ensure_first_token(vault.tokens, "acme", NOW + n, known="own_of-another-house") for n in (1, 2)]
+    found = [vault.tokens.find(secret) for secret in secrets if secret is not None]
     assert [token.name for token in found if token is not None] == ["first", "first-2", "first-3"]
 
 
 def test_a_known_token_of_another_team_is_not_enough(vault: Vault) -> None:
-    theirs = vault.add("rivals", "ci", NOW).secret
-    assert ensure_first_token(vault, "acme", NOW, known=theirs) is not None
+    theirs = vault.tokens.add("rivals", "ci", NOW).secret
+    assert ensure_first_token(vault.tokens, "acme", NOW, known=theirs) is not None
 
 
 def test_any_valid_token_of_the_team_will_do_instead_of_the_first(vault: Vault) -> None:
-    first = ensure_first_token(vault, "acme", NOW)
-    mine = vault.add("acme", "max", NOW).secret
+    first = ensure_first_token(vault.tokens, "acme", NOW)
+    mine = vault.tokens.add("acme", "max", NOW).secret
     assert first is not None
-    assert ensure_first_token(vault, "acme", NOW, known=mine) is None
-    assert vault.find(first) is not None
+    assert ensure_first_token(vault.tokens, "acme", NOW, known=mine) is None
+    assert vault.tokens.find(first) is not None

@@ -63,7 +63,7 @@ async def me(who: Caller) -> Me:
 async def tokens(house: House, who: Caller, part: Wanted) -> Page[TokenView]:
     """The team's tokens, also the revoked ones, oldest first."""
     after = "" if part.cursor is None else name_in(part.cursor)
-    items = await run_in_threadpool(house.vault.list, who.team, part.limit, after)
+    items = await run_in_threadpool(house.vault.tokens.list, who.team, part.limit, after)
     more = cursor_of(items[-1].id) if len(items) == part.limit else None
     return Page(items=[_view(token) for token in items], next=more)
 
@@ -72,7 +72,7 @@ async def tokens(house: House, who: Caller, part: Wanted) -> Page[TokenView]:
 async def add_token(response: Response, house: House, who: Caller, form: NewToken) -> NewTokenView:
     """Make a token for the team. Its secret is shown this once."""
     try:
-        issued = await run_in_threadpool(house.vault.add, who.team, form.name, house.clock())
+        issued = await run_in_threadpool(house.vault.tokens.add, who.team, form.name, house.clock())
     except TokenNameTaken:
         detail = f"A valid token of this team is named {form.name} already."
         raise Problem(409, "token-name-taken", detail, hint="Revoke it first, or choose another name.") from None
@@ -83,7 +83,7 @@ async def add_token(response: Response, house: House, who: Caller, form: NewToke
 @routes.delete("/tokens/{token}", responses=problems(404))
 async def revoke_token(house: House, who: Caller, token: TokenId) -> TokenView:
     """Make a token worthless; its open streams end. Again changes nothing."""
-    revoked = found(await run_in_threadpool(house.vault.revoke, who.team, token, house.clock()), "token", token)
+    revoked = found(await run_in_threadpool(house.vault.tokens.revoke, who.team, token, house.clock()), "token", token)
     house.streams.end(token)
     return _view(revoked)
 

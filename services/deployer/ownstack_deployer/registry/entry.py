@@ -35,12 +35,10 @@ class Entry:
 
     async def exchange(self, asked: Asked, scopes: Sequence[str]) -> Answer:
         """Ask, and be let in if need be. Raises Trouble: `registry-unauthorized`, `registry-forbidden`, …"""
-        shown = self.authorization(scopes)
-        answer = await self.retrying.exchange(asked, shown)
+        answer = await self.retrying.exchange(asked, self.authorization(scopes))
         if answer.status != 401 or not same_origin(answer.url, self._root) or asked.is_streamed:
             return answer
-        shown = await self._shown_next(answer, scopes, shown)
-        answer = await self.retrying.exchange(asked, shown)
+        answer = await self.retrying.exchange(asked, await self._shown_next(answer, scopes))
         if answer.status == 401:
             raise self._refused(answer)
         return answer
@@ -54,7 +52,7 @@ class Entry:
         token = self.tokens.find(self._key(scopes))
         return token and f"Bearer {token}"
 
-    async def _shown_next(self, answer: Answer, scopes: Sequence[str], shown: str | None) -> str:
+    async def _shown_next(self, answer: Answer, scopes: Sequence[str]) -> str:
         """What the registry asks for. Of several ways the one by token, which does not show it the password."""
         ways = {way.scheme: way for way in reversed(challenges(answer.headers.get_list("WWW-Authenticate")))}
         if (way := ways.get("bearer")) and not (self.credentials and self.credentials.registry):
@@ -62,7 +60,7 @@ class Entry:
         if "basic" in ways and self.basic is None and self.credentials and self.credentials.password:
             self.basic = _basic(self.credentials)
             return self.basic
-        raise self._refused(answer, shown is None and self.credentials is None)
+        raise self._refused(answer)
 
     async def _token(self, way: Challenge, scopes: Sequence[str]) -> str:
         realm = expect(
@@ -98,8 +96,8 @@ class Entry:
         asked = Asked("GET", _with(url, [*query, ("account", credentials.user)]))
         return await retrying.exchange(asked, _basic(credentials))
 
-    def _refused(self, answer: Answer, anonymous: bool | None = None) -> Trouble:
-        if anonymous if anonymous is not None else self.credentials is None:
+    def _refused(self, answer: Answer) -> Trouble:
+        if self.credentials is None:
             return Trouble(
                 "registry-unauthorized",
                 f"{self.host} wants to know who asks, and {self.deployer} has no credentials for it. Log it in: "
@@ -117,10 +115,6 @@ class Entry:
     @property
     def _root(self) -> httpx.URL:
         return self.retrying.wire.root
-
-    @property
-    def _host(self) -> str:
-        return host_of(self._root)
 
     def _key(self, scopes: Sequence[str]) -> tuple[str, tuple[str, ...], Credentials | None]:
         return str(self._root), tuple(scopes), self.credentials

@@ -16,7 +16,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(8), primary_key=True),
         sa.Column("team", sa.String(63), primary_key=True),
         sa.Column("name", sa.String(200), primary_key=True),
-        sa.Column("master", sa.String(16), nullable=True),
+        sa.Column("secret_key", sa.String(16), nullable=True),
         sa.Column("wrapped", sa.LargeBinary, nullable=True),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("destroyed_at", sa.BigInteger, nullable=True),

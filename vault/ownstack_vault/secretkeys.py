@@ -1,4 +1,4 @@
-"""The master keys: what all other keys are wrapped with. They come from outside, and are never stored in the vault."""
+"""The secret keys: what all other keys are wrapped with. They come from outside, and are never stored in the vault."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, final
 
 from cryptography.exceptions import InvalidTag
@@ -23,15 +23,15 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 
 class Wrapped(NamedTuple):
-    """A key as it is stored. master: the id of the master key that opens it."""
+    """A key as it is stored. secret_key: the id of the secret key that opens it."""
 
-    master: str
+    secret_key: str
     blob: bytes
 
 
 @final
-class MasterKeys:
-    """The present master key, and earlier ones that are good for unwrapping alone. Shows none of them."""
+class SecretKeys:
+    """The present secret key, and earlier ones that are good for unwrapping alone. Shows none of them."""
 
     __slots__ = ("_by_id", "_present")
 
@@ -44,7 +44,7 @@ class MasterKeys:
         self._by_id = {_id_of(key): key for key in (*old, present)}
 
     @classmethod
-    def parse(cls, present: str, old: str = "") -> MasterKeys:
+    def parse(cls, present: str, old: str = "") -> SecretKeys:
         """From text: each key in base64; `old`: earlier ones, with commas between. Raises VaultUnusable
         `secret-key-invalid`, which repeats nothing of them."""
         return cls(_parsed(present), *(_parsed(text) for text in old.split(",") if text.strip()))
@@ -54,9 +54,9 @@ class MasterKeys:
         """The id of the present key. Nothing is learnt of a key by its id."""
         return self._present
 
-    def knows(self, master: str) -> bool:
-        """Whether the key with this id is among them."""
-        return master in self._by_id
+    def unknown(self, ids: Iterable[str]) -> list[str]:
+        """Those of these ids whose keys are not among them."""
+        return [each for each in ids if each not in self._by_id]
 
     def wrap(self, what: Sequence[str], secret: bytes) -> Wrapped:
         """`secret` under the present key. what: names the secret, which can't be unwrapped as another one."""
@@ -66,7 +66,7 @@ class MasterKeys:
 
     def unwrap(self, what: Sequence[str], wrapped: Wrapped) -> bytes:
         """What was wrapped. Raises SecretUnreadable `secret-key-wrong` or `config-damaged`."""
-        key = self._by_id.get(wrapped.master)
+        key = self._by_id.get(wrapped.secret_key)
         if key is None:
             raise SecretUnreadable(WRONG_KEY, WRONG_KEY_SAYS, WRONG_KEY_HINT)
         nonce, sealed = wrapped.blob[:NONCE_BYTES], wrapped.blob[NONCE_BYTES:]
@@ -77,13 +77,13 @@ class MasterKeys:
             raise SecretUnreadable("config-damaged", message, "Restore the vault's database from a copy.") from None
 
     def __repr__(self) -> str:
-        return f"<MasterKeys: {len(self._by_id)}>"
+        return f"<SecretKeys: {len(self._by_id)}>"
 
     def __reduce__(self) -> str:
-        raise TypeError("master keys stay in the process that was given them")
+        raise TypeError("secret keys stay in the process that was given them")
 
 
-def new_master_key() -> str:
+def new_secret_key() -> str:
     """A fresh key, as it is given to a process: base64 of 32 random bytes."""
     return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
@@ -106,7 +106,7 @@ def _invalid() -> VaultUnusable:
 
 
 def _id_of(key: bytes) -> str:
-    return hmac.new(key, b"ownstack-master-key-id", hashlib.sha256).digest()[:8].hex()
+    return hmac.new(key, b"ownstack-secret-key-id", hashlib.sha256).digest()[:8].hex()
 
 
 def _associated(what: Sequence[str]) -> bytes:
