@@ -103,11 +103,12 @@ class Team:
 
     def leave_to(self, app: str, rollout: str, stacks: Iterable[str]) -> None:
         """Fold: deployments that wait for their image leave these stacks to a newer rollout."""
+        taken = frozenset(stacks)
         for waiting in self.resolvings.values():
             if waiting.id == rollout:
                 return  # those that follow are newer
             if waiting.app == app:
-                waiting.stacks = tuple(stack for stack in waiting.stacks if stack not in stacks)
+                waiting.stacks = tuple(stack for stack in waiting.stacks if stack not in taken)
 
     def close_image_job(self, job: str | None) -> None:
         """Fold: nobody waits for its answer any more."""
