@@ -37,7 +37,7 @@ class House:
 
     def deployer(self) -> Deployer:
         """Start one."""
-        settings = Settings(name="d1", state=self._folder / "state", docker_config=None)
+        settings = Settings(name="d1", state=self._folder / "state", docker_config=None, registries_plain="127.0.0.1")
         deployer = Deployer(self._bus, settings)
         self.running.append(asyncio.create_task(deployer.run()))
         return deployer
