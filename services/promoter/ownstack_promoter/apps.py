@@ -13,6 +13,7 @@ from ownstack_contracts.apps import (
     AppStackRemoved,
     LookRequested,
 )
+from ownstack_contracts.config import ConfigErased
 from ownstack_contracts.message import Message
 from ownstack_contracts.rollouts import DeployCancelled
 from ownstack_contracts.stacks import RUN_RELEASE_TASKS
@@ -26,7 +27,7 @@ from ownstack_promoter.refused import Refused
 from ownstack_promoter.removals import removal
 from ownstack_promoter.stacks import forget_place
 from ownstack_promoter.team import Team, listed, refuse_stackless
-from ownstack_promoter.variables import erased, refuse_too_much
+from ownstack_promoter.variables import refuse_too_much
 
 
 @decides(AppCreated)
@@ -113,7 +114,7 @@ def go(team: Team, app: App, moment: Moment) -> Iterator[Message]:
     """The app is destroyed: nothing waits for its images, its stacks remove it, and nobody can read its config."""
     yield AppDestroyed(app=app.name)
     yield from cancel_resolving(team, app)
-    yield erased(app)
+    yield ConfigErased(app=app.name, app_id=app.id)
     yield from close_looks(team, app, app.stacks)
     for stack in app.stacks:
         yield removal(team, app, stack, moment)

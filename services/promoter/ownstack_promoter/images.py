@@ -20,7 +20,6 @@ from ownstack_contracts.names import digest_of, parse_image
 from ownstack_promoter.asking import ask_stacks
 from ownstack_promoter.change import Change
 from ownstack_promoter.dispatch import Moment, decides, evolves
-from ownstack_promoter.model import App
 from ownstack_promoter.rollouts import start_next
 from ownstack_promoter.team import Team
 from ownstack_promoter.underway import Rollout
@@ -50,19 +49,18 @@ def retag_requested(team: Team, fact: ImageRetagRequested) -> None:
     team.rollouts[fact.rollout].image_job = fact.job
 
 
-def _retagging(team: Team, report: ImageReport) -> Rollout | None:
-    """The rollout that waits for this image to be tagged."""
+def _request(team: Team, report: ImageReport) -> ImageRetagRequested | None:
+    """The tag that a rollout waits for; None: the report is of none."""
     request = team.image_jobs.get(report.job)
-    return team.rollouts[request.rollout] if isinstance(request, ImageRetagRequested) else None
+    return request if isinstance(request, ImageRetagRequested) else None
 
 
 @decides(ImageRetagged)
 def image_retagged(team: Team, report: ImageRetagged, moment: Moment) -> Iterator[Message]:
-    rollout = _retagging(team, report)
-    if rollout is None:
+    request = _request(team, report)
+    if request is None:
         return
-    request = team.image_jobs[report.job]
-    assert isinstance(request, ImageRetagRequested)
+    rollout = team.rollouts[request.rollout]
     wanted = request.repository or parse_image(request.image).repository
     if digest_of(report.image) != digest_of(rollout.pinned) or parse_image(report.image).repository != wanted:
         other = f"The tag is on {report.image}, which is another image."
@@ -74,7 +72,8 @@ def image_retagged(team: Team, report: ImageRetagged, moment: Moment) -> Iterato
 
 @decides(ImageRetagSkipped)
 def image_retag_skipped(team: Team, report: ImageRetagSkipped, moment: Moment) -> Iterator[Message]:
-    if (rollout := _retagging(team, report)) is not None:
+    if (request := _request(team, report)) is not None:
+        rollout = team.rollouts[request.rollout]
         yield from _goes_on(team, rollout, report, rollout.pinned, moment)
 
 
@@ -83,29 +82,19 @@ def _goes_on(team: Team, rollout: Rollout, report: ImageReport, image: str, mome
     yield report
     app = team.apps[rollout.app]
     assert rollout.release is not None
-    asked = list(ask_stacks(team, named(rollout, image), app, Change(), moment, rollout.release))
+    asked = list(ask_stacks(team, replace(rollout, image=image), app, Change(), moment, rollout.release))
     yield from asked
     if not any(isinstance(fact, StackDeployRequested) for fact in asked):
         yield from start_next(team, app, Change(), moment)
 
 
-def named(rollout: Rollout, image: str) -> Rollout:
-    """The rollout, once its image is called so."""
-    return replace(rollout, image=image)
-
-
 @evolves(ImageRetagged)
 def retagged(team: Team, fact: ImageRetagged) -> None:
-    if (rollout := _retagging(team, fact)) is not None:
-        rollout.image = fact.image
-        rename_release(team.apps[rollout.app], rollout, fact.image)
+    if (request := _request(team, fact)) is not None:
+        team.rollouts[request.rollout].image = fact.image
+        releases = team.apps[request.app].releases
+        releases[request.release] = releases[request.release]._replace(image=fact.image)
     team.close_image_job(fact.job)
-
-
-def rename_release(app: App, rollout: Rollout, image: str) -> None:
-    """Fold: the image of its release is called so."""
-    assert rollout.release is not None
-    app.releases[rollout.release] = app.releases[rollout.release]._replace(image=image)
 
 
 @evolves(ImageRetagSkipped)

@@ -8,7 +8,6 @@ from ownstack_contracts.config import (
     MOST_CONFIG_BYTES,
     MOST_ROLLOUT_BYTES,
     MOST_VARIABLES,
-    ConfigErased,
     ConfigSet,
     ConfigValues,
 )
@@ -160,8 +159,3 @@ def configure(app: App, values: ConfigValues) -> None:
     """Fold: a new app has these variables from the start."""
     app.config = Config.of(values, {})
     _remember(app, None, values)
-
-
-def erased(app: App) -> ConfigErased:
-    """Nobody is to read its values any more, in whatever log they stand."""
-    return ConfigErased(app=app.name, app_id=app.id)
