@@ -29,6 +29,7 @@ from tests.real.engine import engine_answers
 IMAGE = "postgres:17"
 USER = "ownstack"
 STARTING_S = 60.0
+ENDING_MS = 60_000
 CHEAP = ("fsync=off", "full_page_writes=off", "max_connections=300", "timezone=Pacific/Auckland")
 """Nothing outlives the tests; and nobody may rely on the time zone of the server."""
 HOW = (
@@ -92,9 +93,10 @@ def away(url: str) -> Iterator[None]:
 
 
 def hang_up(url: str) -> None:
-    """End all connections to this database."""
+    """End all connections to this database, and wait until they have ended."""
     name = make_url(url).database
-    _execute(postgres(), f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    ended = f"pg_terminate_backend(pid, {ENDING_MS})"
+    _execute(postgres(), f"SELECT {ended} FROM pg_stat_activity WHERE datname = '{name}'")
 
 
 def _execute(url: str, statement: str) -> None:

@@ -151,17 +151,16 @@ class HistorySink:
     def _fold(self, records: Sequence[Record]) -> _Batch:
         batch = _Batch()
         try:
-            for record in records:
-                fact = read(record)
-                if _is_next(self.rows, record, fact):
-                    _change(self.rows, fact, batch)
-                else:
-                    batch.doubled += 1
-                batch.following = record.offset + 1
+            with self.rows.reading():
+                for record in records:
+                    fact = read(record)
+                    if _is_next(self.rows, record, fact):
+                        _change(self.rows, fact, batch)
+                    else:
+                        batch.doubled += 1
+                    batch.following = record.offset + 1
         except (HistoryDamaged, FactUnknown) as stopped:
             batch.stopped = stopped
-        finally:
-            self.rows.end_reading()
         return batch
 
 

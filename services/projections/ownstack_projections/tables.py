@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection
@@ -53,21 +54,29 @@ CONFIGS_KEPT = 100
 
 
 class _Reader:
-    """A connection that is opened when the first row is looked for, and closed with the batch."""
+    """A connection that is opened when the first row of a batch is looked for, and closed with the batch."""
 
     def __init__(self, readmodel: ReadModel) -> None:
         self._readmodel = readmodel
-        self._stack = ExitStack()
+        self._batch: ExitStack | None = None
         self._connection: Connection | None = None
 
     def __call__(self) -> Connection:
+        if self._batch is None:
+            raise RuntimeError("rows are looked up while a batch is folded")
         if self._connection is None:
-            self._connection = self._stack.enter_context(self._readmodel.reading())
+            self._connection = self._batch.enter_context(self._readmodel.reading())
         return self._connection
 
-    def close(self) -> None:
-        self._connection = None
-        self._stack.close()
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """What ends the batch ends the connection too: on one that was lost nothing can be committed."""
+        with ExitStack() as batch:
+            self._batch = batch
+            try:
+                yield
+            finally:
+                self._batch = self._connection = None
 
 
 class Rows:
@@ -95,9 +104,9 @@ class Rows:
         self._history = Statements(HISTORY, HISTORY.name + suffix)
         self._stores: list[Store[Any]] = [store for store in vars(self).values() if isinstance(store, Store)]
 
-    def end_reading(self) -> None:
-        """The batch is folded: let go of the connection that rows were looked up on."""
-        self._reader.close()
+    def reading(self) -> AbstractContextManager[None]:
+        """Meanwhile a batch is folded, and its rows are looked up, all on one connection."""
+        return self._reader.batch()
 
     def flush(self, connection: Connection) -> None:
         """Write all that has changed."""

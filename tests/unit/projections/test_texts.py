@@ -43,8 +43,8 @@ async def test_they_are_the_same_when_they_are_looked_up_again(house: House, chr
     await house.take(chronicle.records)
     before = dump(house.readmodel, but=("rm_positions",))
     await house.restart()
-    row = house.sink.rows.rollouts.find("acme", "d")
-    house.sink.rows.end_reading()
+    with house.sink.rows.reading():
+        row = house.sink.rows.rollouts.find("acme", "d")
     assert row is not None
     assert row.requester == ODD
     house.sink.rows.rollouts.put(row)
