@@ -100,9 +100,11 @@ async def _live(
 ) -> bool:
     """The services end in this order: no more commands, no more work, no more facts, and all of them shown."""
     workers = _workers(rooms, data)
-    app = create_app(Parts(rooms.bus, rooms.readmodel, rooms.vault, settings))
+    parts = Parts(rooms.bus, rooms.readmodel, rooms.vault, settings)
+    app = create_app(parts)
     listening = asyncio.Event()
     api = Service("api", lambda: serve(app, settings, listening, listener))
+    erasing = Service("erasing", lambda: erase(rooms.bus, rooms.vault.erasing, parts.meters))
 
     async def begin() -> None:
         await listening.wait()
@@ -110,7 +112,7 @@ async def _live(
         ready()
 
     with workers.measured():
-        return await Supervisor([api, *workers.services(rooms)], stopping).run(begin)
+        return await Supervisor([api, *workers.services(rooms), erasing], stopping).run(begin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,6 @@ class _Workers:
             Service("deployer", self._deploy, self.deployer.drain),
             Service("promoter", self.promoter.run),
             Service("projections", self.projections.run, lambda: _caught_up(rooms)),
-            Service("erasing", lambda: erase(rooms.bus, rooms.vault.erasing)),
         ]
 
     async def _deploy(self) -> None:

@@ -31,10 +31,11 @@ async def run(process: ProcessSettings) -> bool:
         bus = await bus_of(process, PrometheusMeter())
         listener = _listening(settings)
         try:
-            app = create_app(Parts(bus, readmodel, vault, settings))
+            parts = Parts(bus, readmodel, vault, settings)
+            app = create_app(parts)
             services = [
                 Service("api", lambda: serve(app, settings, asyncio.Event(), listener)),
-                Service("erasing", lambda: erase(bus, vault.erasing)),
+                Service("erasing", lambda: erase(bus, vault.erasing, parts.meters)),
             ]
             return await live(services, process, f"at {url_of(listener)}")
         finally:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Label, Row, ScalarSelect, Select, select
+from sqlalchemy import Connection, Label, Row, ScalarSelect, Select, and_, func, select
 
-from ownstack_readmodel.tables import APPS, ROLLOUTS
+from ownstack_readmodel.tables import APPS, ATTEMPTS, DEPLOYMENTS, POSTDEPLOYS, ROLLOUTS
 from ownstack_readmodel.views import LastFailureView, ResolvingView
 
 _R, _A = ROLLOUTS.c, APPS.c
+_D, _T, _P = DEPLOYMENTS.c, ATTEMPTS.c, POSTDEPLOYS.c
 _UNCOUNTED = ("cancelled", "superseded")
 _FAILED = ("failed", "partially-succeeded")
+_STACK_FAILED = ("failed", "expired", "skipped", "cancelled")
+_SCRIPT_FAILED = ("failed", "unknown")
 
 
 def _latest(rollouts: Select[tuple[Any]]) -> ScalarSelect[Any]:
@@ -31,6 +34,26 @@ NEWS: tuple[Label[Any], Label[Any]] = (_latest(_COUNTED).label("latest"), _lates
 """Columns beside those of APPS, for `news_of`: ids of rollouts."""
 
 
+_OF_ATTEMPT = and_(_T.team == _D.team, _T.rollout == _D.rollout, _T.stack == _D.stack, _T.attempt == _D.attempt)
+_STACKS_FAILED = (
+    select(_D.team, _D.rollout)
+    .join(ATTEMPTS, _OF_ATTEMPT, isouter=True)
+    .where(func.coalesce(_T.state, _D.state).in_(_STACK_FAILED))
+)
+_LATER = POSTDEPLOYS.alias("later")
+_REPEATED = (
+    select(_LATER.c.attempt)
+    .where(
+        _LATER.c.team == _P.team,
+        _LATER.c.rollout == _P.rollout,
+        _LATER.c.stack == _P.stack,
+        _LATER.c.attempt > _P.attempt,
+    )
+    .exists()
+)
+_SCRIPTS_FAILED = select(_P.team, _P.rollout).where(_P.state.in_(_SCRIPT_FAILED), ~_REPEATED)
+
+
 class News(NamedTuple):
     """Of apps, by name."""
 
@@ -43,10 +66,19 @@ def news_of(connection: Connection, team: str, apps: Sequence[Row[Any]]) -> News
     latest = {row.latest for row in apps if row.latest is not None}
     resolving = {row.resolving for row in apps if row.resolving is not None}
     found = connection.execute(select(ROLLOUTS).where(_R.team == team, _R.rollout.in_(latest | resolving))).all()
+    failed = [row for row in found if row.rollout in latest and row.status in _FAILED]
+    mended = _mended(connection, team, {row.rollout for row in failed if row.started_at is not None})
     return News(
         {row.app: _resolving(row) for row in found if row.rollout in resolving},
-        {row.app: _failure(row) for row in found if row.rollout in latest and row.status in _FAILED},
+        {row.app: _failure(row) for row in failed if row.rollout not in mended},
     )
+
+
+def _mended(connection: Connection, team: str, started: Set[str]) -> Set[str]:
+    """Those of the rollouts of which nothing stands that failed: it was retried since, or is now."""
+    stacks = _STACKS_FAILED.where(_D.team == team, _D.rollout.in_(started))
+    scripts = _SCRIPTS_FAILED.where(_P.team == team, _P.rollout.in_(started))
+    return started - {row.rollout for failing in (stacks, scripts) for row in connection.execute(failing)}
 
 
 def _resolving(row: Row[Any]) -> ResolvingView:

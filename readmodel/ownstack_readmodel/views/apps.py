@@ -98,7 +98,8 @@ class AppView(View):
     """An app. `summary`: "shop — deployed v12 abc1234", or what differs per stack.
 
     resolving: the newest deployment of it whose image is not known yet. last_failure: the newest deployment or
-    promotion to it, if that failed on any stack; those that were cancelled or superseded don't count.
+    promotion to it, if that failed on any stack and was not retried since; those that were cancelled or superseded
+    don't count.
     """
 
     name: str

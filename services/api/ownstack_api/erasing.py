@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.exc import DBAPIError
 
+from ownstack_api.meters import Meters
 from ownstack_bus.port import PASSING, Bus, BusError, Record
 from ownstack_contracts.topics import HISTORY
 from ownstack_readmodel import passes
@@ -23,10 +24,13 @@ _OTHERS = frozenset({"positions-ahead", "records-gone"})
 """Errors of the bus that somebody has to mend; what else the api does goes on meanwhile."""
 
 
-async def erase(bus: Bus, erasing: Erasing) -> None:
+async def erase(bus: Bus, erasing: Erasing, meters: Meters) -> None:
     """Follow the history until cancelled. What is in the way is said, and waited for: each start goes on from what is
-    stored with the keys. Raises BusError and DBAPIError for what neither passes nor can be mended meanwhile."""
-    delays = _Delays(erasing)
+    stored with the keys. meters: are told while it waits.
+
+    Raises BusError and DBAPIError for what neither passes nor can be mended meanwhile.
+    """
+    delays = _Delays(erasing, meters)
     while True:
         try:
             await bus.project(HISTORY.name, GROUP, delays)
@@ -39,8 +43,8 @@ async def erase(bus: Bus, erasing: Erasing) -> None:
 class _Delays:
     """The sink, and how long is waited after an error: longer each time, until something was stored."""
 
-    def __init__(self, sink: Erasing) -> None:
-        self._sink = sink
+    def __init__(self, sink: Erasing, meters: Meters) -> None:
+        self._sink, self._meters = sink, meters
         self._delay = FIRST_DELAY_S
         self._said: str | None = None
 
@@ -50,6 +54,7 @@ class _Delays:
     async def apply(self, partition: int, records: Sequence[Record]) -> None:
         await self._sink.apply(partition, records)
         self._delay, self._said = FIRST_DELAY_S, None
+        self._meters.erasing_waits(0.0)
 
     async def wait(self, error: ErasingStopped | BusError | DBAPIError) -> None:
         why = str(error.orig if isinstance(error, DBAPIError) else error)
@@ -57,6 +62,7 @@ class _Delays:
         if why != self._said and not outrun:
             log.error("keys of apps that are gone are not destroyed now; it goes on once this is mended: %s", why)
         self._said = why
+        self._meters.erasing_waits(3 * LAST_DELAY_S)
         await asyncio.sleep(self._delay)
         self._delay = min(self._delay * 2, LAST_DELAY_S)
 

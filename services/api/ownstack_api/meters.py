@@ -1,7 +1,8 @@
-"""Counts the requests, by method and status, and puts them as figures for `/metrics`."""
+"""Counts the requests, by method and status, and puts what is known of the process as figures for `/metrics`."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -17,6 +18,16 @@ class Meters:
 
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, int]] = Counter()
+        self._erasing_waits_until = 0.0
+
+    @property
+    def erasing_is_waiting(self) -> bool:
+        """Whether keys of apps that are gone are not destroyed now, since something is in the way."""
+        return time.monotonic() < self._erasing_waits_until
+
+    def erasing_waits(self, seconds: float) -> None:
+        """Erasing has failed; if it does not again in so many seconds, it goes on. 0: it goes on."""
+        self._erasing_waits_until = time.monotonic() + seconds
 
     def count(self, method: str, status: int) -> None:
         """Count a request. Methods that nobody has heard of are one: a caller must not be able to make up rows."""
@@ -47,14 +58,15 @@ class Counted:
 class Figures(Collector):
     """What one look at the API has found. Of the house that was asked, and not of the process: there may be several."""
 
-    def __init__(self, requests: Mapping[tuple[str, int], int], streams: int, lags: Mapping[int, int] | None) -> None:
-        """requests: by method and status. streams: open ones. lags: per partition, how many records of the history the
-        read model does not hold; None: bus or read model did not say."""
+    def __init__(self, meters: Meters, streams: int, lags: Mapping[int, int] | None) -> None:
+        """streams: open ones. lags: per partition, how many records of the history the read model does not hold; None:
+        bus or read model did not say."""
         self._families: Sequence[Metric] = (
             _known(lags is not None),
             _behind(lags or {}),
             GaugeMetricFamily("ownstack_api_streams_open", "Open streams.", streams),
-            _answered(requests),
+            _answered(meters.requests),
+            _erasing(meters.erasing_is_waiting),
         )
 
     def collect(self) -> Iterator[Metric]:
@@ -73,6 +85,11 @@ def _behind(lags: Mapping[int, int]) -> Metric:
     for partition, lag in sorted(lags.items()):
         family.add_metric([str(partition)], lag)
     return family
+
+
+def _erasing(waits: bool) -> Metric:
+    meaning = "1 while keys of apps that are gone are not destroyed, since something is in the way: the log says what."
+    return GaugeMetricFamily("ownstack_api_erasing_waits", meaning, float(waits))
 
 
 def _answered(requests: Mapping[tuple[str, int], int]) -> Metric:

@@ -12,6 +12,7 @@ import pytest_asyncio
 from tests.contract.bus.parts import running
 
 from ownstack_api.erasing import erase
+from ownstack_api.meters import Meters
 from ownstack_bus.connect import open_bus
 from ownstack_bus.port import Bus, BusError, Outgoing
 from ownstack_contracts.config import ConfigErased
@@ -61,7 +62,7 @@ async def until(found: Callable[[], bool]) -> None:
 
 async def test_what_was_said_before_and_what_comes_is_erased_once(bus: Bus, vault: Vault) -> None:
     await bus.publish([fact("shop.7"), fact("shop.7", "rival")])
-    async with running(erase(bus, vault.erasing)):
+    async with running(erase(bus, vault.erasing, Meters())):
         await until(lambda: is_erased(vault, "shop.7") and is_erased(vault, "shop.7", "rival"))
         await bus.publish([fact("shop.8")])
         await until(lambda: is_erased(vault, "shop.8"))
@@ -73,10 +74,10 @@ async def test_after_a_restart_it_goes_on_and_does_not_begin_again(
 ) -> None:
     caplog.set_level(logging.INFO)
     await bus.publish([fact("shop.7")])
-    async with running(erase(bus, vault.erasing)):
+    async with running(erase(bus, vault.erasing, Meters())):
         await until(lambda: is_erased(vault, "shop.7"))
     await bus.publish([fact("shop.8")])
-    async with running(erase(bus, vault.erasing)):
+    async with running(erase(bus, vault.erasing, Meters())):
         await until(lambda: is_erased(vault, "shop.8"))
     assert [record.getMessage().count("shop.7") for record in caplog.records if "destroyed" in record.getMessage()] == [
         1,
@@ -97,8 +98,9 @@ async def test_what_is_damaged_is_said_once_and_waited_for_and_nothing_else_ends
 
     monkeypatch.setattr(vault.erasing, "positions", counted)
     await bus.publish([fact("shop.7"), Outgoing(HISTORY.name, "acme", b"ConfigErased"), fact("shop.8")])
-    async with running(erase(bus, vault.erasing)):
+    async with running(erase(bus, vault.erasing, meters := Meters())):
         await until(lambda: tries >= 3)
+    assert meters.erasing_is_waiting
     assert [is_erased(vault, app) for app in ("shop.7", "shop.8")] == [False, False]
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert [HISTORY.name in text for text in errors] == [True]
@@ -118,10 +120,12 @@ async def test_a_bus_that_is_away_or_another_is_waited_for(
         await genuine(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(bus, "project", project)
-    await bus.publish([fact("shop.7")])
-    async with running(erase(bus, vault.erasing)):
+    async with running(erase(bus, vault.erasing, meters := Meters())):
+        await until(lambda: refused)
+        assert meters.erasing_is_waiting
+        await bus.publish([fact("shop.7")])
         await until(lambda: is_erased(vault, "shop.7"))
-    assert refused
+        await until(lambda: not meters.erasing_is_waiting)
 
 
 async def test_a_bus_that_is_broken_is_no_secret(bus: Bus, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,4 +134,4 @@ async def test_a_bus_that_is_broken_is_no_secret(bus: Bus, vault: Vault, monkeyp
 
     monkeypatch.setattr(bus, "project", project)
     with pytest.raises(BusError, match="broken"):
-        await erase(bus, vault.erasing)
+        await erase(bus, vault.erasing, Meters())

@@ -58,6 +58,9 @@ async def test_the_figures_are_written_as_prometheus_reads_them(house: House) ->
     assert 'ownstack_api_requests_total{method="GET",status="401"} 1.0' in lines
     assert 'ownstack_api_requests_total{method="other",status="405"} 1.0' in lines
     assert "ownstack_api_lag_known 1.0" in lines
+    assert "ownstack_api_erasing_waits 0.0" in lines
+    house.parts.meters.erasing_waits(60)
+    assert "ownstack_api_erasing_waits 1.0" in (await house.anonymous.get("/metrics")).text.splitlines()
     assert response.text.endswith("\n")
 
 

@@ -56,7 +56,7 @@ async def readyz(house: House) -> Health:
 )
 async def metrics(house: House) -> Response:
     """Figures, as Prometheus reads them; also while the bus or the database is away, without what those would say."""
-    of_house = Figures(house.meters.requests, len(house.streams), await _lags_if_told(house))
+    of_house = Figures(house.meters, len(house.streams), await _lags_if_told(house))
     return Response(generate_latest(of_house) + generate_latest(), media_type=METRICS_TYPE)
 
 
