@@ -10,10 +10,13 @@ from ownstack_contracts import (
     config,
     images,
     jobs,
+    leases,
     logs,
+    outcomes,
     pipelines,
     promotions,
     rejections,
+    reports,
     reviews,
     rollouts,
     stacks,
@@ -61,23 +64,23 @@ COMMAND_TYPES = _types(
 )
 
 _ADMITTED_REPORTS = _types(
-    jobs.LeaseReturned,
-    jobs.LeaseLapsed,
-    jobs.ReleaseTaskStarted,
-    jobs.ReleaseTaskSucceeded,
-    jobs.RestartStarted,
-    jobs.StackDeploySucceeded,
-    jobs.StackDeployFailed,
-    jobs.PostdeployStarted,
-    jobs.PostdeploySucceeded,
-    jobs.PostdeployFailed,
-    jobs.StackObserved,
-    jobs.StackLookFailed,
-    jobs.StackAppRemoved,
-    jobs.StackAppRemovalFailed,
-    jobs.StackRunEnded,
-    jobs.StackRunFailed,
-    jobs.StackChecked,
+    leases.LeaseReturned,
+    leases.LeaseLapsed,
+    reports.ReleaseTaskStarted,
+    reports.ReleaseTaskSucceeded,
+    reports.RestartStarted,
+    reports.StackDeploySucceeded,
+    reports.StackDeployFailed,
+    reports.PostdeployStarted,
+    reports.PostdeploySucceeded,
+    reports.PostdeployFailed,
+    reports.StackObserved,
+    reports.StackLookFailed,
+    reports.StackAppRemoved,
+    reports.StackAppRemovalFailed,
+    reports.StackRunEnded,
+    reports.StackRunFailed,
+    reports.StackChecked,
     images.ImageResolved,
     images.ImageNotResolved,
     images.ImageAwaited,
@@ -86,7 +89,7 @@ _ADMITTED_REPORTS = _types(
 )
 
 REPORT_TYPES: Types = MappingProxyType(
-    {**_types(jobs.ClockTicked, jobs.JobClaimed, jobs.Heartbeat), **_ADMITTED_REPORTS},
+    {**_types(leases.ClockTicked, leases.JobClaimed, leases.Heartbeat), **_ADMITTED_REPORTS},
 )
 
 DEPLOY_TYPES = _types(
@@ -99,8 +102,8 @@ DEPLOY_TYPES = _types(
     images.ImageResolveRequested,
     images.ImageRetagRequested,
     images.ImageJobClosed,
-    jobs.JobGranted,
-    jobs.JobClosed,
+    leases.JobGranted,
+    leases.JobClosed,
 )
 
 _CONSEQUENCES = _types(
@@ -127,13 +130,13 @@ _CONSEQUENCES = _types(
     promotions.PromotionFailed,
     promotions.PromotionCancelled,
     promotions.PromotionSuperseded,
-    jobs.StackDeployUnchanged,
-    jobs.StackDeployExpired,
-    jobs.StackDeployCancelled,
-    jobs.StackDeploySkipped,
-    jobs.PostdeployUnknown,
-    jobs.StackRunUnknown,
-    jobs.JobExpired,
+    outcomes.StackDeployUnchanged,
+    outcomes.StackDeployExpired,
+    outcomes.StackDeployCancelled,
+    outcomes.StackDeploySkipped,
+    outcomes.PostdeployUnknown,
+    outcomes.StackRunUnknown,
+    outcomes.JobExpired,
     rejections.CommandRejected,
     rejections.DecisionCut,
 )
@@ -156,8 +159,8 @@ TYPES_BY_TOPIC: Mapping[str, Types] = MappingProxyType(
 
 Work = (
     jobs.StackJob
-    | jobs.JobGranted
-    | jobs.JobClosed
+    | leases.JobGranted
+    | leases.JobClosed
     | jobs.StackCheckRequested
     | images.ImageJob
     | images.ImageJobClosed

@@ -15,10 +15,13 @@ from ownstack_contracts import (
     config,
     images,
     jobs,
+    leases,
     logs,
+    outcomes,
     pipelines,
     promotions,
     rejections,
+    reports,
     reviews,
     rollouts,
     stacks,
@@ -38,6 +41,7 @@ _LOOKED: dict[str, Any] = {**_RUN, "job": "shop.7.eu-1#look.1"}
 _REMOVED: dict[str, Any] = {**_RUN, "job": "shop.7.eu-1#remove.2"}
 _RAN: dict[str, Any] = {**_RUN, "job": "0e6a2f85#run"}
 _PLACE: dict[str, Any] = {"app": "shop", "stack": "eu-1"}
+_ASKED: dict[str, Any] = {**_PLACE, "job": f"{_PROMOTION}.eu-1.1", "deployment": f"{_PROMOTION}.eu-1"}
 _JOB: dict[str, Any] = {
     **_PLACE,
     "app_id": "shop.7",
@@ -136,34 +140,34 @@ _COMMANDS: tuple[Message, ...] = (
 )
 
 _REPORTS: tuple[Message, ...] = (
-    jobs.ClockTicked(),
-    jobs.JobClaimed(**_DEPLOYED, deployer="deployer-1"),
-    jobs.Heartbeat(runs=(_RUN["run"], "1f8fad5b5d4b4c7e9a2b1c3d4e5f6072")),
-    jobs.LeaseReturned(**_DEPLOYED),
-    jobs.LeaseLapsed(**_DEPLOYED),
-    jobs.ReleaseTaskStarted(**_DEPLOYED),
-    jobs.ReleaseTaskSucceeded(**_DEPLOYED),
-    jobs.RestartStarted(**_DEPLOYED),
-    jobs.StackDeploySucceeded(**_DEPLOYED, live=_LIVE),
-    jobs.StackDeployFailed(
+    leases.ClockTicked(),
+    leases.JobClaimed(**_DEPLOYED, deployer="deployer-1"),
+    leases.Heartbeat(runs=(_RUN["run"], "1f8fad5b5d4b4c7e9a2b1c3d4e5f6072")),
+    leases.LeaseReturned(**_DEPLOYED),
+    leases.LeaseLapsed(**_DEPLOYED),
+    reports.ReleaseTaskStarted(**_DEPLOYED),
+    reports.ReleaseTaskSucceeded(**_DEPLOYED),
+    reports.RestartStarted(**_DEPLOYED),
+    reports.StackDeploySucceeded(**_DEPLOYED, live=_LIVE),
+    reports.StackDeployFailed(
         **_DEPLOYED,
         phase="release-task",
         code="release-task-failed",
         message="The release task ended with exit code 1.",
         live=jobs.Live(image=_FOUND),
     ),
-    jobs.PostdeployStarted(**_SCRIPT),
-    jobs.PostdeploySucceeded(**_SCRIPT),
-    jobs.PostdeployFailed(**_SCRIPT, code="post-deploy-failed", message="The script ended with exit code 2."),
-    jobs.StackObserved(**_LOOKED, live=jobs.Live(image=_FOUND, team="acme")),
-    jobs.StackLookFailed(
+    reports.PostdeployStarted(**_SCRIPT),
+    reports.PostdeploySucceeded(**_SCRIPT),
+    reports.PostdeployFailed(**_SCRIPT, code="post-deploy-failed", message="The script ended with exit code 2."),
+    reports.StackObserved(**_LOOKED, live=jobs.Live(image=_FOUND, team="acme")),
+    reports.StackLookFailed(
         **_LOOKED, code="unreachable", message="The stack does not answer – tried 3×.", again_at=_NOON + 60_000
     ),
-    jobs.StackAppRemoved(**_REMOVED),
-    jobs.StackAppRemovalFailed(**_REMOVED, code="remove-failed", message="The program ended with exit code 1."),
-    jobs.StackRunEnded(**_RAN, exit_code=3, lines=2),
-    jobs.StackRunFailed(**_RAN, code="unreachable", message="The stack does not answer."),
-    jobs.StackChecked(
+    reports.StackAppRemoved(**_REMOVED),
+    reports.StackAppRemovalFailed(**_REMOVED, code="remove-failed", message="The program ended with exit code 1."),
+    reports.StackRunEnded(**_RAN, exit_code=3, lines=2),
+    reports.StackRunFailed(**_RAN, code="unreachable", message="The stack does not answer."),
+    reports.StackChecked(
         job="9d5f1e74#check",
         stack="eu-2",
         deployer="deployer-1",
@@ -230,7 +234,7 @@ _DEPLOYS: tuple[Message, ...] = (
         **_IMAGE_JOB, job=f"{_PROMOTION}#image", rollout=_PROMOTION, release=12, image=_SHOP, tag="shop-v12"
     ),
     images.ImageJobClosed(job=f"{_REVIEW}#image", app="shop-pr-7"),
-    jobs.JobGranted(
+    leases.JobGranted(
         **_DEPLOYED,
         kind="deploy",
         lease=15,
@@ -238,7 +242,7 @@ _DEPLOYS: tuple[Message, ...] = (
         release_task_done=False,
         running_until=_NOON + 1_800_000,
     ),
-    jobs.JobClosed(**_PLACE, job=f"{_PROMOTION}.eu-1.1", reason="ended"),
+    leases.JobClosed(**_PLACE, job=f"{_PROMOTION}.eu-1.1", reason="ended"),
 )
 
 _ENDS: tuple[Message, ...] = (
@@ -318,13 +322,17 @@ _CONSEQUENCES: tuple[Message, ...] = (
         target_app_id="shop.7",
         config_fingerprint=_CONFIGURED,
     ),
-    jobs.StackDeployUnchanged(**_PLACE, deployment=f"{_PROMOTION}.eu-1", rollout=_PROMOTION, release=12),
-    jobs.StackDeployExpired(**_PLACE, job=f"{_PROMOTION}.eu-1.1", deployment=f"{_PROMOTION}.eu-1", deadline="waiting"),
-    jobs.StackDeployCancelled(**_PLACE, job=f"{_PROMOTION}.eu-1.1", deployment=f"{_PROMOTION}.eu-1"),
-    jobs.StackDeploySkipped(**_PLACE, deployment=f"{_PROMOTION}.eu-1", rollout=_PROMOTION, code="first-stack-failed"),
-    jobs.PostdeployUnknown(**_PLACE, job=f"{_PROMOTION}.eu-1#postdeploy.1", rollout=_PROMOTION),
-    jobs.StackRunUnknown(**_PLACE, job="0e6a2f85#run"),
-    jobs.JobExpired(**_PLACE, job="shop.7.eu-1#remove.2", deadline="running"),
+    outcomes.StackDeployUnchanged(**_PLACE, deployment=f"{_PROMOTION}.eu-1", rollout=_PROMOTION, release=12),
+    outcomes.StackDeployExpired(
+        **_PLACE, job=f"{_PROMOTION}.eu-1.1", deployment=f"{_PROMOTION}.eu-1", deadline="waiting"
+    ),
+    outcomes.StackDeployCancelled(**_ASKED),
+    outcomes.StackDeploySkipped(
+        **_PLACE, deployment=f"{_PROMOTION}.eu-1", rollout=_PROMOTION, code="first-stack-failed"
+    ),
+    outcomes.PostdeployUnknown(**_PLACE, job=f"{_PROMOTION}.eu-1#postdeploy.1", rollout=_PROMOTION),
+    outcomes.StackRunUnknown(**_PLACE, job="0e6a2f85#run"),
+    outcomes.JobExpired(**_PLACE, job="shop.7.eu-1#remove.2", deadline="running"),
     rejections.CommandRejected(
         command="8c4e0d63-deploy",
         command_type="DeployRequested",

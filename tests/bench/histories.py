@@ -12,28 +12,29 @@ from ownstack_contracts.apps import AppCreated
 from ownstack_contracts.history import GENESIS, Origin, Position, seal
 from ownstack_contracts.images import ImageJob, ImageResolved, ImageResolveRequested, ImageRetagged, ImageRetagRequested
 from ownstack_contracts.jobs import (
-    JobClaimed,
-    JobGranted,
     Live,
     PostdeployRequested,
-    PostdeployStarted,
-    PostdeploySucceeded,
-    ReleaseTaskStarted,
-    ReleaseTaskSucceeded,
-    RestartStarted,
     StackAppRemovalRequested,
-    StackAppRemoved,
     StackDeployRequested,
-    StackDeploySucceeded,
     StackJob,
     StackLookRequested,
-    StackObserved,
 )
+from ownstack_contracts.leases import JobClaimed, JobGranted
 from ownstack_contracts.message import Command, Message
 from ownstack_contracts.names import Driver, digest_of, parse_image
 from ownstack_contracts.pipelines import PipelineCreated, StagingAdded
 from ownstack_contracts.promotions import PromotionRequested
 from ownstack_contracts.rejections import CommandRejected
+from ownstack_contracts.reports import (
+    PostdeployStarted,
+    PostdeploySucceeded,
+    ReleaseTaskStarted,
+    ReleaseTaskSucceeded,
+    RestartStarted,
+    StackAppRemoved,
+    StackDeploySucceeded,
+    StackObserved,
+)
 from ownstack_contracts.rollouts import DeployRequested
 from ownstack_contracts.stacks import StackAdded
 from ownstack_contracts.teams import TeamCreated

@@ -6,7 +6,8 @@ import asyncio
 import logging
 from dataclasses import asdict, replace
 
-from ownstack_contracts.jobs import StackChecked, StackCheckRequested
+from ownstack_contracts.jobs import StackCheckRequested
+from ownstack_contracts.reports import StackChecked
 from ownstack_deployer.clock import Clock
 from ownstack_deployer.drivers.port import Checked, Driver, Drivers
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ownstack_contracts.jobs import JobClaimed, JobClosed, JobGranted, LeaseReturned
+from ownstack_contracts.leases import JobClaimed, JobClosed, JobGranted, LeaseReturned
 from ownstack_deployer.clock import Clock
 from ownstack_deployer.desk import Desk, Reply, Request, Revoked
 from ownstack_deployer.reporter import Voice

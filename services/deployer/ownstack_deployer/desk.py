@@ -11,7 +11,8 @@ from ownstack_bus.dead_letters import letter_for
 from ownstack_bus.port import BusError, Inbox, Outgoing, Record
 from ownstack_contracts.envelope import Event, Unreadable, decode
 from ownstack_contracts.images import ImageJob, ImageJobClosed
-from ownstack_contracts.jobs import JobClosed, JobGranted, StackCheckRequested, StackJob
+from ownstack_contracts.jobs import StackCheckRequested, StackJob
+from ownstack_contracts.leases import JobClosed, JobGranted
 from ownstack_deployer.clock import Clock
 from ownstack_deployer.reporter import Cause
 

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from ownstack_bus.port import At, Bus, Record
 from ownstack_contracts.envelope import Unreadable, decode
-from ownstack_contracts.jobs import JobClosed, JobGranted, PostdeployRequested, StackDeployRequested
+from ownstack_contracts.jobs import PostdeployRequested, StackDeployRequested
+from ownstack_contracts.leases import JobClosed, JobGranted
 from ownstack_contracts.topics import DEPLOYS
 from ownstack_deployer.runs import Run
 from ownstack_deployer.tailing import TailInbox

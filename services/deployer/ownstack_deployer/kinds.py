@@ -9,27 +9,29 @@ from typing import Literal
 
 from ownstack_contracts.jobs import (
     Live,
-    PostdeployFailed,
     PostdeployRequested,
+    StackAppRemovalRequested,
+    StackDeployRequested,
+    StackJob,
+    StackLookRequested,
+    StackRunRequested,
+)
+from ownstack_contracts.leases import RunReport
+from ownstack_contracts.reports import (
+    PostdeployFailed,
     PostdeployStarted,
     PostdeploySucceeded,
     ReleaseTaskStarted,
     ReleaseTaskSucceeded,
     RestartStarted,
-    RunReport,
     StackAppRemovalFailed,
-    StackAppRemovalRequested,
     StackAppRemoved,
     StackDeployFailed,
-    StackDeployRequested,
     StackDeploySucceeded,
-    StackJob,
     StackLookFailed,
-    StackLookRequested,
     StackObserved,
     StackRunEnded,
     StackRunFailed,
-    StackRunRequested,
 )
 from ownstack_deployer.drivers.port import PhaseFailed, Place
 from ownstack_deployer.live import (

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ownstack_contracts.jobs import Heartbeat
+from ownstack_contracts.leases import Heartbeat
 from ownstack_deployer.clock import Clock
 
 MOST_RUNS = 1_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ownstack_bus.port import Outgoing
 from ownstack_contracts.envelope import Envelope, attributes_of, canonical, encode
-from ownstack_contracts.jobs import Heartbeat, JobClaimed, RunReport
+from ownstack_contracts.leases import Heartbeat, JobClaimed, RunReport
 from ownstack_contracts.logs import DeploymentLogged
 from ownstack_contracts.message import Report
 from ownstack_contracts.topics import LOGS, REPORTS

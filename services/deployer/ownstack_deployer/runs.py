@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
-from ownstack_contracts.jobs import JobGranted, LeaseReturned, Live, RunReport, StackRunRequested
+from ownstack_contracts.jobs import Live, StackRunRequested
+from ownstack_contracts.leases import JobGranted, LeaseReturned, RunReport
 from ownstack_deployer.clock import Clock
 from ownstack_deployer.config import Unsealer, plain_config
 from ownstack_deployer.drivers.port import MOST_MESSAGE, Driver, Job, Log, Phase, PhaseFailed, Place

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 
 from ownstack_bus.port import Record
-from ownstack_contracts.jobs import JobClosed, JobGranted
+from ownstack_contracts.leases import JobClosed, JobGranted
 from ownstack_deployer.worker import RunIds
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from ownstack_contracts.jobs import (
-    JobGranted,
-    LeaseLapsed,
-    LeaseReturned,
+from ownstack_contracts.jobs import StackDeployRequested
+from ownstack_contracts.leases import JobGranted, LeaseLapsed, LeaseReturned, RunReport
+from ownstack_contracts.outcomes import (
+    StackDeployCancelled,
+    StackDeployExpired,
+    StackDeploySkipped,
+    StackDeployUnchanged,
+)
+from ownstack_contracts.reports import (
     ReleaseTaskStarted,
     ReleaseTaskSucceeded,
     RestartStarted,
-    RunReport,
-    StackDeployCancelled,
-    StackDeployExpired,
     StackDeployFailed,
-    StackDeployRequested,
-    StackDeploySkipped,
     StackDeploySucceeded,
-    StackDeployUnchanged,
 )
 from ownstack_projections import phases
 from ownstack_projections.commands import opens

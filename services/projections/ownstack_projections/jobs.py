@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ownstack_contracts.jobs import JobClosed, JobExpired, JobGranted, LeaseReturned, is_beside
+from ownstack_contracts.jobs import is_beside
+from ownstack_contracts.leases import JobClosed, JobGranted, LeaseReturned
+from ownstack_contracts.outcomes import JobExpired
 from ownstack_projections import deployments, live, postdeploys, runs
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp

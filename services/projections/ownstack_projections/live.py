@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ownstack_contracts.apps import NO_CONFIG
-from ownstack_contracts.jobs import JobClosed, Live, StackLookFailed, StackLookRequested, StackObserved
+from ownstack_contracts.jobs import Live, StackLookRequested
+from ownstack_contracts.leases import JobClosed
 from ownstack_contracts.names import digest_of
+from ownstack_contracts.reports import StackLookFailed, StackObserved
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp
 from ownstack_projections.rows import AppStackRow, ReleaseRow

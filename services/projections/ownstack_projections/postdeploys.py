@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from ownstack_contracts.jobs import (
-    JobExpired,
-    PostdeployFailed,
-    PostdeployRequested,
-    PostdeployStarted,
-    PostdeploySucceeded,
-    PostdeployUnknown,
-)
+from ownstack_contracts.jobs import PostdeployRequested
+from ownstack_contracts.outcomes import JobExpired, PostdeployUnknown
+from ownstack_contracts.reports import PostdeployFailed, PostdeployStarted, PostdeploySucceeded
 from ownstack_projections.commands import opens
 from ownstack_projections.deployments import SENTENCES
 from ownstack_projections.dispatch import projects

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ownstack_contracts.apps import StackAppLeftBehind
-from ownstack_contracts.jobs import StackAppRemovalFailed, StackAppRemovalRequested, StackAppRemoved
+from ownstack_contracts.jobs import StackAppRemovalRequested
+from ownstack_contracts.reports import StackAppRemovalFailed, StackAppRemoved
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp
 from ownstack_projections.live import removed

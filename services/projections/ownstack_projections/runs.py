@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from ownstack_contracts.jobs import (
-    BESIDE,
-    JobClosed,
-    JobExpired,
-    JobGranted,
-    LeaseReturned,
-    StackRunEnded,
-    StackRunFailed,
-    StackRunRequested,
-    StackRunUnknown,
-)
+from ownstack_contracts.jobs import BESIDE, StackRunRequested
+from ownstack_contracts.leases import JobClosed, JobGranted, LeaseReturned
+from ownstack_contracts.outcomes import JobExpired, StackRunUnknown
+from ownstack_contracts.reports import StackRunEnded, StackRunFailed
 from ownstack_projections.deployments import SENTENCES
 from ownstack_projections.dispatch import projects
 from ownstack_projections.facts import Stamp

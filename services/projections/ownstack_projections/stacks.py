@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ownstack_contracts.jobs import StackChecked
+from ownstack_contracts.reports import StackChecked
 from ownstack_contracts.stacks import StackAdded, StackChanged, StackRemoved
 from ownstack_projections import configs
 from ownstack_projections.dispatch import projects

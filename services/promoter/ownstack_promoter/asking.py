@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ownstack_contracts.config import MOST_VARIABLES
-from ownstack_contracts.jobs import StackDeployRequested, StackDeployUnchanged
+from ownstack_contracts.jobs import StackDeployRequested
 from ownstack_contracts.message import Message
+from ownstack_contracts.outcomes import StackDeployUnchanged
 from ownstack_promoter.change import Change, Ended
 from ownstack_promoter.dispatch import Moment, evolves
 from ownstack_promoter.endings import end_of

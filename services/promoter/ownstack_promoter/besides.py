@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ownstack_contracts.jobs import BESIDE, RunReport, StackRunEnded, StackRunFailed, StackRunRequested, StackRunUnknown
+from ownstack_contracts.jobs import BESIDE, StackRunRequested
+from ownstack_contracts.leases import RunReport
 from ownstack_contracts.message import Message
+from ownstack_contracts.outcomes import StackRunUnknown
+from ownstack_contracts.reports import StackRunEnded, StackRunFailed
 from ownstack_contracts.rollouts import RunRequested
 from ownstack_promoter.configs import Config
 from ownstack_promoter.dispatch import Moment, decides, evolves

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ownstack_contracts.jobs import StackChecked, StackCheckRequested
+from ownstack_contracts.jobs import StackCheckRequested
 from ownstack_contracts.message import Message
+from ownstack_contracts.reports import StackChecked
 from ownstack_contracts.stacks import CheckRequested
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.team import Team

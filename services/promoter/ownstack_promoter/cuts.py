@@ -9,8 +9,10 @@ from typing import NamedTuple
 from ownstack_contracts.apps import AppCreated, AppDestroyed, AppStackAdded, AppStackRemoved, StackAppLeftBehind
 from ownstack_contracts.config import ConfigErased
 from ownstack_contracts.images import ImageRetagged, ImageRetagSkipped
-from ownstack_contracts.jobs import JobClosed, LeaseLapsed, StackAppRemovalRequested, StackDeployCancelled
+from ownstack_contracts.jobs import StackAppRemovalRequested
+from ownstack_contracts.leases import JobClosed, LeaseLapsed
 from ownstack_contracts.message import Message
+from ownstack_contracts.outcomes import StackDeployCancelled
 from ownstack_contracts.promotions import PromotionOpened
 from ownstack_contracts.rejections import DecisionCut
 from ownstack_contracts.reviews import AppCloned, ReviewAppExpired, ReviewAppOpened, ReviewAppUpdated, review_app

@@ -14,7 +14,7 @@ from ownstack_bus.port import Record
 from ownstack_contracts.config import CONFIDENTIAL
 from ownstack_contracts.envelope import Envelope, Event, Unreadable
 from ownstack_contracts.history import Origin, Position
-from ownstack_contracts.jobs import ClockTicked, Heartbeat, LeaseLapsed
+from ownstack_contracts.leases import ClockTicked, Heartbeat, LeaseLapsed
 from ownstack_contracts.message import Command, Message
 from ownstack_contracts.rejections import CommandRejected
 from ownstack_contracts.teams import TeamCreated

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ownstack_contracts.jobs import (
-    JobKind,
-    Live,
+from ownstack_contracts.jobs import Live, StackDeployRequested
+from ownstack_contracts.leases import JobKind, RunReport
+from ownstack_contracts.message import Message
+from ownstack_contracts.outcomes import StackDeploySkipped
+from ownstack_contracts.reports import (
     ReleaseTaskStarted,
     ReleaseTaskSucceeded,
     RestartStarted,
-    RunReport,
     StackDeployFailed,
-    StackDeployRequested,
-    StackDeploySkipped,
     StackDeploySucceeded,
 )
-from ownstack_contracts.message import Message
 from ownstack_promoter.asking import ask
 from ownstack_promoter.change import Change, Ended
 from ownstack_promoter.dispatch import Moment, decides, evolves

@@ -7,9 +7,12 @@ from typing import Literal
 
 from ownstack_contracts.apps import AppDestroyed
 from ownstack_contracts.images import ImageJob, ImageResolveRequested, ImageRetagRequested
-from ownstack_contracts.jobs import JobClosed, JobExpired, StackDeployExpired, StackLookFailed, StackLookRequested
+from ownstack_contracts.jobs import StackLookRequested
+from ownstack_contracts.leases import JobClosed
 from ownstack_contracts.message import Message
+from ownstack_contracts.outcomes import JobExpired, StackDeployExpired
 from ownstack_contracts.promotions import PromotionFailed
+from ownstack_contracts.reports import StackLookFailed
 from ownstack_contracts.rollouts import DeployEnd
 from ownstack_promoter.change import Change, Ended
 from ownstack_promoter.checks import unanswered

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ownstack_contracts.apps import AppImported, AppImportFailed, AppImportRequested
-from ownstack_contracts.jobs import StackObserved
 from ownstack_contracts.message import Message
+from ownstack_contracts.reports import StackObserved
 from ownstack_promoter.apps import app_id_at, refuse_existing
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.looks import found_release, look, next_look

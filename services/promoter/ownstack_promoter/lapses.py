@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ownstack_contracts.jobs import JobClosed, LeaseLapsed
+from ownstack_contracts.leases import JobClosed, LeaseLapsed
 from ownstack_contracts.message import Message
 from ownstack_promoter.besides import lost_command
 from ownstack_promoter.change import Change

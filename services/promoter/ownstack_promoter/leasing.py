@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from ownstack_contracts.jobs import Heartbeat, JobGranted, LeaseLapsed, RunReport
+from ownstack_contracts.leases import Heartbeat, JobGranted, LeaseLapsed, RunReport
 from ownstack_contracts.message import Message
 from ownstack_promoter.leases import Lease, Leases
 from ownstack_promoter.team import Team

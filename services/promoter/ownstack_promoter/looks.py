@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from ownstack_contracts.apps import NO_CONFIG, ReleaseCreated
-from ownstack_contracts.jobs import JobClosed, Live, RunReport, StackLookFailed, StackLookRequested, StackObserved
+from ownstack_contracts.jobs import Live, StackLookRequested
+from ownstack_contracts.leases import JobClosed, RunReport
 from ownstack_contracts.message import Message
 from ownstack_contracts.names import digest_of
+from ownstack_contracts.reports import StackLookFailed, StackObserved
 from ownstack_promoter.configs import EMPTY
 from ownstack_promoter.dispatch import Moment, evolves
 from ownstack_promoter.model import App, Holding, Release

@@ -12,7 +12,7 @@ from ownstack_bus.port import Bus, Outgoing, Record, Restored
 from ownstack_contracts.catalog import DEPLOY_TYPES, deploys_key
 from ownstack_contracts.envelope import Event, Unreadable, decode, encode
 from ownstack_contracts.history import SOURCE, Origin
-from ownstack_contracts.jobs import ClockTicked
+from ownstack_contracts.leases import ClockTicked
 from ownstack_contracts.message import Report
 from ownstack_contracts.rejections import CommandRejected
 from ownstack_contracts.topics import COMMANDS, DEPLOYS, HISTORY, REPORTS

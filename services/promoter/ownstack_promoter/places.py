@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ownstack_contracts.jobs import (
-    JobClaimed,
-    JobClosed,
-    JobGranted,
-    JobKind,
-    LeaseReturned,
-    RunReport,
-    StackJob,
-)
+from ownstack_contracts.jobs import StackJob
+from ownstack_contracts.leases import JobClaimed, JobClosed, JobGranted, JobKind, LeaseReturned, RunReport
 from ownstack_contracts.message import Message
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.model import App

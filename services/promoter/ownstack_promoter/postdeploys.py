@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ownstack_contracts.jobs import PostdeployFailed, PostdeployRequested, PostdeploySucceeded, PostdeployUnknown
+from ownstack_contracts.jobs import PostdeployRequested
+from ownstack_contracts.outcomes import PostdeployUnknown
+from ownstack_contracts.reports import PostdeployFailed, PostdeploySucceeded
 from ownstack_contracts.rollouts import PostdeployOutcome
 from ownstack_promoter.change import Change
 from ownstack_promoter.dispatch import Moment, evolves

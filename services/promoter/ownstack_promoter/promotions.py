@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ownstack_contracts.jobs import JobClosed, StackDeployCancelled
+from ownstack_contracts.leases import JobClosed
 from ownstack_contracts.message import Message
+from ownstack_contracts.outcomes import StackDeployCancelled
 from ownstack_contracts.promotions import (
     PromotionBegun,
     PromotionCancelled,

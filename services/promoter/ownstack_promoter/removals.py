@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ownstack_contracts.apps import StackAppLeftBehind
-from ownstack_contracts.jobs import RunReport, StackAppRemovalFailed, StackAppRemovalRequested, StackAppRemoved
+from ownstack_contracts.jobs import StackAppRemovalRequested
+from ownstack_contracts.leases import RunReport
 from ownstack_contracts.message import Message
+from ownstack_contracts.reports import StackAppRemovalFailed, StackAppRemoved
 from ownstack_promoter.dispatch import Moment, decides, evolves
 from ownstack_promoter.looks import look_again
 from ownstack_promoter.model import App

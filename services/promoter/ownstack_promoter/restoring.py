@@ -16,7 +16,8 @@ from ownstack_contracts.catalog import deploys_key
 from ownstack_contracts.envelope import Event, Unreadable, decode, milliseconds
 from ownstack_contracts.history import Origin, Position
 from ownstack_contracts.images import ImageJob
-from ownstack_contracts.jobs import JobGranted, StackCheckRequested, StackJob
+from ownstack_contracts.jobs import StackCheckRequested, StackJob
+from ownstack_contracts.leases import JobGranted
 from ownstack_contracts.message import Message
 from ownstack_contracts.rejections import DecisionCut
 from ownstack_contracts.topics import HISTORY

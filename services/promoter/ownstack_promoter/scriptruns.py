@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ownstack_contracts.jobs import PostdeployFailed, PostdeployStarted, PostdeploySucceeded, RunReport
+from ownstack_contracts.leases import RunReport
 from ownstack_contracts.message import Message
+from ownstack_contracts.reports import PostdeployFailed, PostdeployStarted, PostdeploySucceeded
 from ownstack_contracts.rollouts import PostdeployOutcome
 from ownstack_promoter.change import Change
 from ownstack_promoter.deployments import held, rollout_of

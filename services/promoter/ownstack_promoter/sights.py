@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ownstack_contracts.apps import ReleaseCreated
-from ownstack_contracts.jobs import StackLookFailed, StackObserved
 from ownstack_contracts.message import Message
+from ownstack_contracts.reports import StackLookFailed, StackObserved
 from ownstack_promoter.dispatch import Moment, decides
 from ownstack_promoter.imports import import_failed, import_seen, importing
 from ownstack_promoter.looks import again_at, found, found_release, holding_of, is_news, late_sight

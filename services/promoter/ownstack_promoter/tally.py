@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ownstack_contracts.jobs import JobGranted
+from ownstack_contracts.leases import JobGranted
 from ownstack_contracts.rejections import CommandRejected
 from ownstack_promoter.deciding import Answer
 

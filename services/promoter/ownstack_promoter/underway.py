@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from ownstack_contracts.apps import PostdeployMode, ReleaseTaskMode
-from ownstack_contracts.jobs import JobKind, StackJob, is_beside
+from ownstack_contracts.jobs import StackJob, is_beside
+from ownstack_contracts.leases import JobKind
 from ownstack_contracts.names import digest_of
 from ownstack_contracts.rollouts import PostdeployOutcome, RolloutKind, StackOutcome
 from ownstack_promoter.configs import EMPTY, Config

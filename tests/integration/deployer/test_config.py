@@ -17,7 +17,8 @@ from ownstack_bus.embedded import EmbeddedBus
 from ownstack_bus.port import Outgoing
 from ownstack_contracts.config import ConfigEntry
 from ownstack_contracts.envelope import decode, encode
-from ownstack_contracts.jobs import JobGranted, StackDeployRequested, StackRunRequested
+from ownstack_contracts.jobs import StackDeployRequested, StackRunRequested
+from ownstack_contracts.leases import JobGranted
 from ownstack_contracts.topics import DEPLOYS, LOGS, REPORTS
 from ownstack_deployer.clock import now
 from ownstack_deployer.drivers.port import Job, PhaseFailed

@@ -11,11 +11,7 @@ from tests.unit.deployer.requests import KEY, mine
 
 from ownstack_bus.port import BusError, Outgoing, Record
 from ownstack_contracts.envelope import decode
-from ownstack_contracts.jobs import (
-    Live,
-    StackCheckRequested,
-    StackJob,
-)
+from ownstack_contracts.jobs import Live, StackCheckRequested, StackJob
 from ownstack_contracts.topics import DEPLOYS, REPORTS
 from ownstack_deployer.drivers.port import Checked, Job, Log, Phase
 

@@ -11,12 +11,8 @@ from tests.unit.deployer.requests import TEAM
 
 from ownstack_bus.port import Outgoing
 from ownstack_contracts.envelope import encode
-from ownstack_contracts.jobs import (
-    JobClaimed,
-    JobClosed,
-    JobGranted,
-    StackJob,
-)
+from ownstack_contracts.jobs import StackJob
+from ownstack_contracts.leases import JobClaimed, JobClosed, JobGranted
 from ownstack_contracts.message import Message
 from ownstack_contracts.topics import DEAD_LETTERS, LOGS
 from ownstack_deployer.drivers.port import Driver

@@ -11,7 +11,8 @@ from tests.unit.deployer.requests import checking, deploy
 from tests.unit.deployer.scene import Scene
 
 from ownstack_contracts.envelope import encode
-from ownstack_contracts.jobs import JobClaimed, StackChecked
+from ownstack_contracts.leases import JobClaimed
+from ownstack_contracts.reports import StackChecked
 from ownstack_deployer.drivers.port import Checked
 
 

@@ -11,7 +11,8 @@ from tests.unit.deployer.requests import deploy, look, postdeploy
 from tests.unit.deployer.scene import Scene
 
 from ownstack_contracts.envelope import encode
-from ownstack_contracts.jobs import JobClaimed, JobGranted, LeaseReturned, RestartStarted, StackDeploySucceeded
+from ownstack_contracts.leases import JobClaimed, JobGranted, LeaseReturned
+from ownstack_contracts.reports import RestartStarted, StackDeploySucceeded
 from ownstack_deployer import worker
 from ownstack_deployer.worker import RunIds
 

@@ -13,12 +13,12 @@ from tests.unit.deployer.requests import command, deploy, failure, mine, postdep
 from tests.unit.deployer.scene import LEASE, Scene
 
 from ownstack_contracts.config import ConfigEntry
-from ownstack_contracts.jobs import (
-    JobClaimed,
+from ownstack_contracts.jobs import StackJob
+from ownstack_contracts.leases import JobClaimed
+from ownstack_contracts.reports import (
     PostdeployFailed,
     StackDeployFailed,
     StackDeploySucceeded,
-    StackJob,
     StackRunEnded,
     StackRunFailed,
 )

@@ -8,16 +8,14 @@ from tests.unit.deployer.requests import IMAGE, OLDER, TEAM, deploy, failure, mi
 from tests.unit.deployer.scene import LEASE, Scene
 
 from ownstack_contracts.envelope import decode
-from ownstack_contracts.jobs import (
-    JobClaimed,
-    Live,
+from ownstack_contracts.jobs import Live, StackDeployRequested, StackJob
+from ownstack_contracts.leases import JobClaimed
+from ownstack_contracts.reports import (
     ReleaseTaskStarted,
     ReleaseTaskSucceeded,
     RestartStarted,
     StackDeployFailed,
-    StackDeployRequested,
     StackDeploySucceeded,
-    StackJob,
 )
 from ownstack_contracts.topics import REPORTS
 from ownstack_deployer import runs

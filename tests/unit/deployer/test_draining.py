@@ -14,7 +14,8 @@ from tests.unit.deployer.test_main import House
 
 from ownstack_bus.port import Record
 from ownstack_contracts.envelope import encode
-from ownstack_contracts.jobs import JobClaimed, JobClosed, JobGranted, PostdeployRequested
+from ownstack_contracts.jobs import PostdeployRequested
+from ownstack_contracts.leases import JobClaimed, JobClosed, JobGranted
 from ownstack_contracts.message import Message
 from ownstack_deployer.tailing import TailInbox
 

@@ -10,15 +10,14 @@ from tests.unit.deployer.requests import command, failure, look, mine, older, po
 from tests.unit.deployer.requests import deploy as a_deployment
 from tests.unit.deployer.scene import LEASE, Scene
 
-from ownstack_contracts.jobs import (
-    JobClaimed,
-    Live,
+from ownstack_contracts.jobs import Live, StackJob
+from ownstack_contracts.leases import JobClaimed
+from ownstack_contracts.reports import (
     PostdeployFailed,
     PostdeployStarted,
     PostdeploySucceeded,
     StackAppRemovalFailed,
     StackAppRemoved,
-    StackJob,
     StackLookFailed,
     StackObserved,
     StackRunEnded,

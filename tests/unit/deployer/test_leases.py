@@ -10,10 +10,8 @@ from tests.unit.deployer.fakes import FakeClock, idle
 from tests.unit.deployer.requests import deploy, failure, mine, older
 from tests.unit.deployer.scene import LEASE, Scene
 
-from ownstack_contracts.jobs import (
-    Heartbeat,
-    JobClaimed,
-    LeaseReturned,
+from ownstack_contracts.leases import Heartbeat, JobClaimed, LeaseReturned
+from ownstack_contracts.reports import (
     ReleaseTaskStarted,
     ReleaseTaskSucceeded,
     RestartStarted,

@@ -13,7 +13,8 @@ from tests.unit.deployer.requests import deploy
 
 from ownstack_bus.port import Actor, At, BusError, Record
 from ownstack_contracts.envelope import encode
-from ownstack_contracts.jobs import JobClaimed, JobGranted, StackJob
+from ownstack_contracts.jobs import StackJob
+from ownstack_contracts.leases import JobClaimed, JobGranted
 from ownstack_deployer.main import Deployer
 from ownstack_deployer.settings import Settings
 

@@ -8,14 +8,10 @@ from tests.bench.histories import Chronicle, image
 from tests.unit.projections.house import House
 
 from ownstack_contracts.config import ConfigSet, ConfigValue
-from ownstack_contracts.jobs import (
-    ReleaseTaskStarted,
-    StackDeployFailed,
-    StackDeployRequested,
-    StackJob,
-)
+from ownstack_contracts.jobs import StackDeployRequested, StackJob
 from ownstack_contracts.message import Message
 from ownstack_contracts.names import digest_of
+from ownstack_contracts.reports import ReleaseTaskStarted, StackDeployFailed
 from ownstack_readmodel.views import AppStackView, AppView, CommandView, ConfigView, DeploymentView, RolloutView
 
 ONE, TWO = image(1), image(2)

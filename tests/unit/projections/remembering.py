@@ -8,15 +8,9 @@ from tests.bench.histories import Chronicle
 
 from ownstack_contracts.history import Origin, Position
 from ownstack_contracts.images import ImageJob
-from ownstack_contracts.jobs import (
-    Live,
-    StackJob,
-    StackLookRequested,
-    StackObserved,
-    StackRunEnded,
-    StackRunRequested,
-)
+from ownstack_contracts.jobs import Live, StackJob, StackLookRequested, StackRunRequested
 from ownstack_contracts.message import Message
+from ownstack_contracts.reports import StackObserved, StackRunEnded
 from ownstack_contracts.topics import REPORTS
 
 

@@ -14,14 +14,10 @@ from tests.unit.projections.asking import (
 from tests.unit.projections.house import House
 
 from ownstack_contracts.apps import AppCreated, AppDestroyed, AppSettingsChanged
-from ownstack_contracts.jobs import (
-    Live,
-    StackLookFailed,
-    StackLookRequested,
-    StackObserved,
-)
+from ownstack_contracts.jobs import Live, StackLookRequested
 from ownstack_contracts.names import digest_of
 from ownstack_contracts.pipelines import StagingAdded
+from ownstack_contracts.reports import StackLookFailed, StackObserved
 from ownstack_contracts.rollouts import DeployRequested
 from ownstack_contracts.stacks import StackAdded, StackRemoved
 from ownstack_contracts.teams import TeamCreated

@@ -5,8 +5,9 @@ from __future__ import annotations
 from tests.bench.histories import Chronicle
 from tests.unit.projections.house import House
 
-from ownstack_contracts.jobs import StackChecked, StackCheckRequested
+from ownstack_contracts.jobs import StackCheckRequested
 from ownstack_contracts.message import Message
+from ownstack_contracts.reports import StackChecked
 from ownstack_contracts.stacks import CheckRequested, StackAdded, StackChanged, StackRemoved
 from ownstack_readmodel.views import StackView
 

@@ -9,7 +9,8 @@ from tests.unit.projections.house import House
 from tests.unit.projections.test_agreement import agrees
 
 from ownstack_contracts.apps import AppStackAdded, AppStackRemoved
-from ownstack_contracts.jobs import StackAppRemovalRequested, StackDeployFailed, StackLookRequested, StackObserved
+from ownstack_contracts.jobs import StackAppRemovalRequested, StackLookRequested
+from ownstack_contracts.reports import StackDeployFailed, StackObserved
 from ownstack_contracts.rollouts import DeployRequested
 from ownstack_readmodel.views import AppStackView
 

@@ -9,15 +9,9 @@ from tests.unit.projections.house import House
 from tests.unit.projections.remembering import Remembering
 
 from ownstack_contracts.apps import AppStackAdded, LookRequested
-from ownstack_contracts.jobs import (
-    Live,
-    StackDeployFailed,
-    StackDeploySucceeded,
-    StackLookFailed,
-    StackLookRequested,
-    StackObserved,
-)
+from ownstack_contracts.jobs import Live, StackLookRequested
 from ownstack_contracts.names import digest_of
+from ownstack_contracts.reports import StackDeployFailed, StackDeploySucceeded, StackLookFailed, StackObserved
 from ownstack_contracts.rollouts import DeployRequested
 from ownstack_readmodel.views import AppStackView
 

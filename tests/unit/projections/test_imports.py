@@ -8,9 +8,10 @@ from tests.unit.projections.house import House
 from tests.unit.projections.remembering import Remembering
 
 from ownstack_contracts.apps import AppImportRequested, AppStackAdded, AppStackRemoved, LookRequested
-from ownstack_contracts.jobs import Live, StackLookFailed, StackLookRequested, StackObserved
+from ownstack_contracts.jobs import Live, StackLookRequested
 from ownstack_contracts.message import Message
 from ownstack_contracts.promotions import PromotionRequested
+from ownstack_contracts.reports import StackLookFailed, StackObserved
 
 
 def look_in(facts: list[Message]) -> StackLookRequested:

@@ -13,10 +13,11 @@ from tests.unit.projections.test_images import TAG, resolving
 
 from ownstack_contracts.apps import AppCreated, AppDestroyed
 from ownstack_contracts.images import ImageAwaited, ImageNotResolved, ImageResolved
-from ownstack_contracts.jobs import PostdeployFailed, PostdeployRequested, PostdeployStarted, StackDeployRequested
+from ownstack_contracts.jobs import PostdeployRequested, StackDeployRequested
 from ownstack_contracts.message import Message
 from ownstack_contracts.pipelines import PipelineRemoved
 from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
+from ownstack_contracts.reports import PostdeployFailed, PostdeployStarted
 from ownstack_contracts.rollouts import DeployRequested, StackRetryRequested
 from ownstack_readmodel.views import AppView, LastFailureView, ResolvingView
 

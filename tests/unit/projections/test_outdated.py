@@ -22,7 +22,8 @@ from tests.unit.projections.remembering import Remembering
 
 from ownstack_contracts.config import ConfigSet
 from ownstack_contracts.fingerprints import fingerprint_of
-from ownstack_contracts.jobs import Live, StackDeployFailed, StackDeploySucceeded
+from ownstack_contracts.jobs import Live
+from ownstack_contracts.reports import StackDeployFailed, StackDeploySucceeded
 from ownstack_contracts.reviews import AppCloned, clone_id
 from ownstack_contracts.rollouts import DeployRequested, RollbackRequested
 from ownstack_readmodel.effective import effective_of, effective_on

@@ -7,12 +7,12 @@ from tests.bench.histories import Chronicle, live_of
 from tests.unit.projections.asking import ONE, about, asked, deployment_of
 from tests.unit.projections.house import House
 
-from ownstack_contracts.jobs import (
+from ownstack_contracts.jobs import StackDeployRequested
+from ownstack_contracts.reports import (
     ReleaseTaskStarted,
     ReleaseTaskSucceeded,
     RestartStarted,
     StackDeployFailed,
-    StackDeployRequested,
     StackDeploySucceeded,
 )
 from ownstack_contracts.rollouts import DeployRequested

@@ -19,16 +19,16 @@ from tests.unit.projections.house import House
 from tests.unit.projections.remembering import looked
 
 from ownstack_contracts.apps import AppSettingsChanged
-from ownstack_contracts.jobs import (
-    LeaseLapsed,
-    PostdeployRequested,
+from ownstack_contracts.jobs import PostdeployRequested
+from ownstack_contracts.leases import LeaseLapsed
+from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
+from ownstack_contracts.reports import (
     ReleaseTaskStarted,
     ReleaseTaskSucceeded,
     RestartStarted,
     StackDeployFailed,
     StackDeploySucceeded,
 )
-from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
 from ownstack_contracts.rollouts import DeployRequested, StackRetryRequested
 
 

@@ -9,15 +9,10 @@ from tests.unit.projections.house import House
 
 from ownstack_contracts.apps import AppCreated, AppDestroyed
 from ownstack_contracts.history import Origin, Position
-from ownstack_contracts.jobs import (
-    JobClosed,
-    LeaseLapsed,
-    LeaseReturned,
-    StackRunEnded,
-    StackRunFailed,
-    StackRunRequested,
-)
+from ownstack_contracts.jobs import StackRunRequested
+from ownstack_contracts.leases import JobClosed, LeaseLapsed, LeaseReturned
 from ownstack_contracts.message import Message
+from ownstack_contracts.reports import StackRunEnded, StackRunFailed
 from ownstack_contracts.rollouts import RunRequested
 from ownstack_contracts.topics import REPORTS
 from ownstack_readmodel.views import RunView

@@ -7,7 +7,7 @@ from tests.bench.histories import Chronicle
 from tests.unit.projections.asking import ONE, about, asked, command_of, deployment_of
 from tests.unit.projections.house import House, dump
 
-from ownstack_contracts.jobs import ReleaseTaskStarted, StackDeployFailed
+from ownstack_contracts.reports import ReleaseTaskStarted, StackDeployFailed
 from ownstack_contracts.rollouts import DeployRequested
 from ownstack_projections import copying
 from ownstack_readmodel import ReadModel

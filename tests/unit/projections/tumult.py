@@ -26,11 +26,12 @@ from ownstack_contracts.images import (
     ImageRetagged,
     ImageRetagSkipped,
 )
-from ownstack_contracts.jobs import (
-    JobClaimed,
-    LeaseLapsed,
-    LeaseReturned,
-    Live,
+from ownstack_contracts.jobs import Live, StackDeployRequested
+from ownstack_contracts.leases import JobClaimed, LeaseLapsed, LeaseReturned
+from ownstack_contracts.message import Message
+from ownstack_contracts.pipelines import PipelineCreated, PipelineRemoved, StageRemoved, StagingAdded
+from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
+from ownstack_contracts.reports import (
     PostdeployFailed,
     PostdeployStarted,
     PostdeploySucceeded,
@@ -41,16 +42,12 @@ from ownstack_contracts.jobs import (
     StackAppRemoved,
     StackChecked,
     StackDeployFailed,
-    StackDeployRequested,
     StackDeploySucceeded,
     StackLookFailed,
     StackObserved,
     StackRunEnded,
     StackRunFailed,
 )
-from ownstack_contracts.message import Message
-from ownstack_contracts.pipelines import PipelineCreated, PipelineRemoved, StageRemoved, StagingAdded
-from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
 from ownstack_contracts.reviews import (
     AppCloned,
     ReviewAppClosed,

@@ -11,26 +11,20 @@ from typing import Any, TypeVar
 from ownstack_contracts.apps import AppCreated
 from ownstack_contracts.config import ConfigValue
 from ownstack_contracts.images import ImageRetagRequested, ImageRetagSkipped
-from ownstack_contracts.jobs import (
-    JobClaimed,
-    JobGranted,
-    Live,
-    PostdeployRequested,
+from ownstack_contracts.jobs import Live, PostdeployRequested, StackDeployRequested, StackJob, StackLookRequested
+from ownstack_contracts.leases import JobClaimed, JobGranted, RunReport
+from ownstack_contracts.message import Message
+from ownstack_contracts.pipelines import PipelineCreated, StagingAdded
+from ownstack_contracts.promotions import PromotionRequested
+from ownstack_contracts.reports import (
     PostdeploySucceeded,
     ReleaseTaskStarted,
     ReleaseTaskSucceeded,
     RestartStarted,
-    RunReport,
     StackDeployFailed,
-    StackDeployRequested,
     StackDeploySucceeded,
-    StackJob,
-    StackLookRequested,
     StackObserved,
 )
-from ownstack_contracts.message import Message
-from ownstack_contracts.pipelines import PipelineCreated, StagingAdded
-from ownstack_contracts.promotions import PromotionRequested
 from ownstack_contracts.rollouts import DeployRequested
 from ownstack_contracts.stacks import StackAdded
 from ownstack_contracts.teams import TeamCreated

@@ -13,15 +13,10 @@ from ownstack_contracts.apps import (
     AppStackRemoved,
     StackAppLeftBehind,
 )
-from ownstack_contracts.jobs import (
-    JobClosed,
-    StackAppRemovalFailed,
-    StackAppRemovalRequested,
-    StackAppRemoved,
-    StackDeployRequested,
-    StackLookRequested,
-)
+from ownstack_contracts.jobs import StackAppRemovalRequested, StackDeployRequested, StackLookRequested
+from ownstack_contracts.leases import JobClosed
 from ownstack_contracts.pipelines import PipelineCreated
+from ownstack_contracts.reports import StackAppRemovalFailed, StackAppRemoved
 from ownstack_contracts.rollouts import DeployRequested
 from ownstack_contracts.stacks import StackAdded, StackRemoved
 from ownstack_contracts.teams import TeamCreated

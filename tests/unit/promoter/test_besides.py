@@ -5,17 +5,10 @@ from __future__ import annotations
 from tests.unit.promoter.story import A, Story, claimed, names, of, one, report
 
 from ownstack_contracts.apps import AppDestroyed
-from ownstack_contracts.jobs import (
-    JobClosed,
-    JobExpired,
-    JobGranted,
-    LeaseLapsed,
-    LeaseReturned,
-    StackDeployRequested,
-    StackRunEnded,
-    StackRunFailed,
-    StackRunRequested,
-)
+from ownstack_contracts.jobs import StackDeployRequested, StackRunRequested
+from ownstack_contracts.leases import JobClosed, JobGranted, LeaseLapsed, LeaseReturned
+from ownstack_contracts.outcomes import JobExpired
+from ownstack_contracts.reports import StackRunEnded, StackRunFailed
 from ownstack_contracts.rollouts import DeployRequested, RunRequested
 
 

@@ -9,8 +9,9 @@ from tests.unit.promoter.story import A, B, Story, names, of, one, sealed, shop
 
 from ownstack_contracts.apps import NO_CONFIG, AppDestroyed, AppSettingsChanged, AppStackRemoved, ReleaseCreated
 from ownstack_contracts.config import MOST_VARIABLES, ConfigErased, ConfigSet, ConfigValue
-from ownstack_contracts.jobs import PostdeployRequested, StackDeployRequested, StackDeployUnchanged, StackRunRequested
+from ownstack_contracts.jobs import PostdeployRequested, StackDeployRequested, StackRunRequested
 from ownstack_contracts.message import Message
+from ownstack_contracts.outcomes import StackDeployUnchanged
 from ownstack_contracts.promotions import PromotionCancelRequested, PromotionOpened, PromotionSucceeded
 from ownstack_contracts.rollouts import (
     DeployFailed,

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from tests.unit.promoter.story import A, B, C, Story, claimed, live_of, names, of, one, report, shop
 
-from ownstack_contracts.jobs import (
-    JobClosed,
-    JobGranted,
-    LeaseLapsed,
-    LeaseReturned,
+from ownstack_contracts.jobs import PostdeployRequested, StackDeployRequested, StackJob
+from ownstack_contracts.leases import JobClosed, JobGranted, LeaseLapsed, LeaseReturned
+from ownstack_contracts.outcomes import StackDeployCancelled, StackDeployExpired
+from ownstack_contracts.promotions import PromotionCancelRequested
+from ownstack_contracts.reports import (
     PostdeployFailed,
-    PostdeployRequested,
     PostdeploySucceeded,
     ReleaseTaskStarted,
     ReleaseTaskSucceeded,
-    StackDeployCancelled,
-    StackDeployExpired,
     StackDeployFailed,
-    StackDeployRequested,
     StackDeploySucceeded,
-    StackJob,
     StackObserved,
 )
-from ownstack_contracts.promotions import PromotionCancelRequested
 from ownstack_contracts.rollouts import (
     DeployFailed,
     DeployPartiallySucceeded,

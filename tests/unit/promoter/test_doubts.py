@@ -7,18 +7,12 @@ from tests.unit.promoter.owner import Owned
 from tests.unit.promoter.story import A, B, Story, claimed, live_of, names, of, one, report, shop
 
 from ownstack_contracts.apps import AppCreated, AppSettingsChanged
-from ownstack_contracts.jobs import (
-    JobGranted,
-    LeaseLapsed,
-    PostdeployRequested,
-    StackDeployFailed,
-    StackDeployRequested,
-    StackDeploySucceeded,
-    StackDeployUnchanged,
-    StackLookRequested,
-)
+from ownstack_contracts.jobs import PostdeployRequested, StackDeployRequested, StackLookRequested
+from ownstack_contracts.leases import JobGranted, LeaseLapsed
+from ownstack_contracts.outcomes import StackDeployUnchanged
 from ownstack_contracts.promotions import PromotionSucceeded
 from ownstack_contracts.rejections import CommandRejected
+from ownstack_contracts.reports import StackDeployFailed, StackDeploySucceeded
 from ownstack_contracts.rollouts import DeployRequested, DeploySucceeded, StackRetryRequested
 from ownstack_contracts.stacks import StackAdded
 from ownstack_contracts.teams import TeamCreated

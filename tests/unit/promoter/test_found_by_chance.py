@@ -6,21 +6,22 @@ from tests.unit.promoter.story import A, B, Story, claimed, live_of, names, of, 
 
 from ownstack_contracts.apps import AppCreated, AppStackAdded, AppStackRemoved
 from ownstack_contracts.jobs import (
-    JobGranted,
-    LeaseReturned,
     Live,
     PostdeployRequested,
-    PostdeployStarted,
     StackAppRemovalRequested,
+    StackDeployRequested,
+    StackLookRequested,
+)
+from ownstack_contracts.leases import JobGranted, LeaseReturned
+from ownstack_contracts.outcomes import StackDeployUnchanged
+from ownstack_contracts.promotions import PromotionCancelRequested
+from ownstack_contracts.reports import (
+    PostdeployStarted,
     StackAppRemoved,
     StackDeployFailed,
-    StackDeployRequested,
     StackDeploySucceeded,
-    StackDeployUnchanged,
-    StackLookRequested,
     StackObserved,
 )
-from ownstack_contracts.promotions import PromotionCancelRequested
 from ownstack_contracts.rollouts import DeployRequested
 from ownstack_promoter.looks import PATIENCE
 

@@ -9,9 +9,11 @@ from ownstack_contracts.apps import AppCreated, AppDestroyed, AppSettingsChanged
 from ownstack_contracts.config import ConfigSet
 from ownstack_contracts.history import is_intact
 from ownstack_contracts.images import ImageResolved, ImageResolveRequested, ImageRetagged, ImageRetagRequested
-from ownstack_contracts.jobs import JobClosed, JobExpired, StackDeployRequested, StackRunRequested
+from ownstack_contracts.jobs import StackDeployRequested, StackRunRequested
+from ownstack_contracts.leases import JobClosed
 from ownstack_contracts.message import Message
 from ownstack_contracts.names import digest_of
+from ownstack_contracts.outcomes import JobExpired
 from ownstack_contracts.pipelines import PipelineCreated, StagingAdded
 from ownstack_contracts.promotions import PromotionEnd, PromotionRequested
 from ownstack_contracts.rejections import DecisionCut

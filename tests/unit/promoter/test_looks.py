@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.unit.promoter.story import A, B, Story, names, of, one, report
 
 from ownstack_contracts.apps import AppCreated, ReleaseCreated
-from ownstack_contracts.jobs import Live, StackLookFailed, StackLookRequested
+from ownstack_contracts.jobs import Live, StackLookRequested
+from ownstack_contracts.reports import StackLookFailed
 from ownstack_contracts.rollouts import DeployRequested
 
 

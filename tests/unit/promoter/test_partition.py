@@ -12,18 +12,12 @@ from tests.unit.promoter.story import A, names, of, one
 from ownstack_contracts.apps import AppCreated
 from ownstack_contracts.envelope import decode, encode
 from ownstack_contracts.history import is_intact
-from ownstack_contracts.jobs import (
-    ClockTicked,
-    Heartbeat,
-    JobClaimed,
-    JobGranted,
-    LeaseLapsed,
-    ReleaseTaskStarted,
-    StackDeployExpired,
-    StackDeployRequested,
-)
+from ownstack_contracts.jobs import StackDeployRequested
+from ownstack_contracts.leases import ClockTicked, Heartbeat, JobClaimed, JobGranted, LeaseLapsed
 from ownstack_contracts.message import Message
+from ownstack_contracts.outcomes import StackDeployExpired
 from ownstack_contracts.rejections import CommandRejected
+from ownstack_contracts.reports import ReleaseTaskStarted
 from ownstack_contracts.rollouts import DeployFailed, DeployRequested
 from ownstack_contracts.stacks import StackAdded
 from ownstack_contracts.teams import TeamCreated

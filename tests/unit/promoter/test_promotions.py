@@ -6,16 +6,12 @@ import pytest
 from tests.unit.promoter.story import A, B, C, Story, known_live, names, of, one, report, shop
 
 from ownstack_contracts.apps import AppSettingsChanged
-from ownstack_contracts.jobs import (
-    JobClosed,
-    LeaseLapsed,
-    PostdeployFailed,
-    PostdeployRequested,
+from ownstack_contracts.jobs import PostdeployRequested, StackDeployRequested
+from ownstack_contracts.leases import JobClosed, LeaseLapsed
+from ownstack_contracts.outcomes import (
     PostdeployUnknown,
     StackDeployCancelled,
-    StackDeployRequested,
     StackDeploySkipped,
-    StackDeploySucceeded,
     StackDeployUnchanged,
 )
 from ownstack_contracts.promotions import (
@@ -28,6 +24,7 @@ from ownstack_contracts.promotions import (
     PromotionSucceeded,
     PromotionSuperseded,
 )
+from ownstack_contracts.reports import PostdeployFailed, StackDeploySucceeded
 from ownstack_contracts.rollouts import DeployFailed, DeployRequested, RolloutQueued, RolloutStarted
 
 

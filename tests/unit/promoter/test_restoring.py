@@ -27,29 +27,29 @@ from ownstack_contracts.images import (
     ImageRetagSkipped,
 )
 from ownstack_contracts.jobs import (
-    JobClaimed,
-    JobGranted,
-    LeaseLapsed,
     Live,
     PostdeployRequested,
-    PostdeploySucceeded,
-    ReleaseTaskStarted,
     StackAppRemovalRequested,
     StackCheckRequested,
-    StackDeployFailed,
     StackDeployRequested,
-    StackDeploySucceeded,
     StackJob,
     StackLookRequested,
-    StackObserved,
-    StackRunEnded,
     StackRunRequested,
 )
+from ownstack_contracts.leases import JobClaimed, JobGranted, LeaseLapsed
 from ownstack_contracts.message import Message
 from ownstack_contracts.names import digest_of
 from ownstack_contracts.pipelines import PipelineCreated, StagingAdded
 from ownstack_contracts.promotions import PromotionBegun, PromotionEnd, PromotionOpened, PromotionRequested
 from ownstack_contracts.rejections import DecisionCut
+from ownstack_contracts.reports import (
+    PostdeploySucceeded,
+    ReleaseTaskStarted,
+    StackDeployFailed,
+    StackDeploySucceeded,
+    StackObserved,
+    StackRunEnded,
+)
 from ownstack_contracts.reviews import AppCloned, ReviewAppClosed, ReviewAppOpened, ReviewAppsEnabled, clone_id
 from ownstack_contracts.rollouts import (
     DeployBegun,

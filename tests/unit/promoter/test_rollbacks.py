@@ -8,18 +8,10 @@ import pytest
 from tests.unit.promoter.story import A, B, C, Story, claimed, names, of, one, report
 
 from ownstack_contracts.apps import AppSettingsChanged, LookRequested, ReleaseCreated
-from ownstack_contracts.jobs import (
-    JobGranted,
-    LeaseLapsed,
-    Live,
-    ReleaseTaskStarted,
-    ReleaseTaskSucceeded,
-    StackDeployCancelled,
-    StackDeployFailed,
-    StackDeployRequested,
-    StackDeploySucceeded,
-    StackLookRequested,
-)
+from ownstack_contracts.jobs import Live, StackDeployRequested, StackLookRequested
+from ownstack_contracts.leases import JobGranted, LeaseLapsed
+from ownstack_contracts.outcomes import StackDeployCancelled
+from ownstack_contracts.reports import ReleaseTaskStarted, ReleaseTaskSucceeded, StackDeployFailed, StackDeploySucceeded
 from ownstack_contracts.rollouts import (
     DeployCancelled,
     DeployOpened,

@@ -6,17 +6,8 @@ import pytest
 from tests.unit.promoter.story import A, B, Story, known_live, names, of, one, report, shop
 
 from ownstack_contracts.apps import AppStackRemoved, ReleaseCreated
-from ownstack_contracts.jobs import (
-    JobClosed,
-    LeaseLapsed,
-    Live,
-    StackDeployFailed,
-    StackDeployRequested,
-    StackDeploySucceeded,
-    StackLookFailed,
-    StackLookRequested,
-    StackObserved,
-)
+from ownstack_contracts.jobs import Live, StackDeployRequested, StackLookRequested
+from ownstack_contracts.leases import JobClosed, LeaseLapsed
 from ownstack_contracts.pipelines import StageRemoved
 from ownstack_contracts.promotions import (
     PromotionBegun,
@@ -26,6 +17,7 @@ from ownstack_contracts.promotions import (
     PromotionOpened,
     PromotionRequested,
 )
+from ownstack_contracts.reports import StackDeployFailed, StackDeploySucceeded, StackLookFailed, StackObserved
 from ownstack_contracts.rollouts import DeployRequested
 
 

@@ -6,7 +6,8 @@ import pytest
 from tests.unit.promoter.story import A, B, Story, names, one
 
 from ownstack_contracts.apps import AppCreated, AppSettingsChanged, AppStackAdded, LookRequested
-from ownstack_contracts.jobs import StackChecked, StackCheckRequested, StackDeployRequested, StackLookRequested
+from ownstack_contracts.jobs import StackCheckRequested, StackDeployRequested, StackLookRequested
+from ownstack_contracts.reports import StackChecked
 from ownstack_contracts.rollouts import DeployRequested
 from ownstack_contracts.stacks import CheckRequested, StackAdded, StackChanged
 

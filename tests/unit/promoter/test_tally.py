@@ -7,7 +7,8 @@ from tests.unit.promoter.story import A, one
 
 from ownstack_contracts.apps import AppCreated
 from ownstack_contracts.envelope import encode
-from ownstack_contracts.jobs import Heartbeat, JobClaimed, StackDeployRequested
+from ownstack_contracts.jobs import StackDeployRequested
+from ownstack_contracts.leases import Heartbeat, JobClaimed
 from ownstack_contracts.rollouts import DeployRequested
 from ownstack_contracts.stacks import StackAdded
 from ownstack_contracts.teams import TeamCreated

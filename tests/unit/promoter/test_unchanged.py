@@ -5,16 +5,10 @@ from __future__ import annotations
 from tests.unit.promoter.story import A, B, Story, known_live, live_of, of, one, report
 
 from ownstack_contracts.apps import AppSettingsChanged, LookRequested
-from ownstack_contracts.jobs import (
-    Live,
-    StackDeployFailed,
-    StackDeployRequested,
-    StackDeploySkipped,
-    StackDeploySucceeded,
-    StackLookRequested,
-    StackObserved,
-)
+from ownstack_contracts.jobs import Live, StackDeployRequested, StackLookRequested
 from ownstack_contracts.message import Message
+from ownstack_contracts.outcomes import StackDeploySkipped
+from ownstack_contracts.reports import StackDeployFailed, StackDeploySucceeded, StackObserved
 from ownstack_contracts.rollouts import DeployRequested, DeploySucceeded, StackRetryRequested
 from ownstack_contracts.stacks import StackAdded, StackChanged
 

@@ -26,9 +26,10 @@ from ownstack_contracts.images import (
     ImageRetagRequested,
     ImageRetagSkipped,
 )
-from ownstack_contracts.jobs import PostdeployRequested, StackDeployRequested, StackDeployUnchanged
+from ownstack_contracts.jobs import PostdeployRequested, StackDeployRequested
 from ownstack_contracts.message import Message
 from ownstack_contracts.names import digest_of
+from ownstack_contracts.outcomes import StackDeployUnchanged
 from ownstack_contracts.promotions import PromotionEnd, PromotionOpened
 from ownstack_contracts.reviews import AppCloned, ReviewAppClosed, ReviewAppExpired, ReviewAppOpened, review_app
 from ownstack_contracts.rollouts import DeployBegun, DeployEnd, DeployOpened, RolloutStarted

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ownstack_contracts.jobs import StackDeployUnchanged
 from ownstack_contracts.message import Message
+from ownstack_contracts.outcomes import StackDeployUnchanged
 from ownstack_contracts.promotions import PromotionEnd
 from ownstack_contracts.rollouts import DeployEnd
 from ownstack_promoter.configs import Config

@@ -9,34 +9,32 @@ from tests.unit.promoter.properties.registries import answer_all
 from tests.unit.promoter.properties.world import NAME, World
 
 from ownstack_contracts.jobs import (
-    JobClaimed,
-    JobGranted,
-    LeaseLapsed,
-    LeaseReturned,
     Live,
-    PostdeployFailed,
     PostdeployRequested,
+    StackDeployRequested,
+    StackJob,
+    StackLookRequested,
+    StackRunRequested,
+)
+from ownstack_contracts.leases import JobClaimed, JobGranted, LeaseLapsed, LeaseReturned, RunReport
+from ownstack_contracts.message import Message
+from ownstack_contracts.names import digest_of
+from ownstack_contracts.reports import (
+    PostdeployFailed,
     PostdeployStarted,
     PostdeploySucceeded,
     ReleaseTaskStarted,
     ReleaseTaskSucceeded,
     RestartStarted,
-    RunReport,
     StackAppRemovalFailed,
     StackAppRemoved,
     StackDeployFailed,
-    StackDeployRequested,
     StackDeploySucceeded,
-    StackJob,
     StackLookFailed,
-    StackLookRequested,
     StackObserved,
     StackRunEnded,
     StackRunFailed,
-    StackRunRequested,
 )
-from ownstack_contracts.message import Message
-from ownstack_contracts.names import digest_of
 from ownstack_promoter.underway import Place, place_of
 
 Server = tuple[str, str, str]

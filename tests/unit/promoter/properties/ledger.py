@@ -8,30 +8,23 @@ from dataclasses import dataclass, field
 from tests.unit.promoter.properties.accounts import ConfigAccount, ImageAccount, ReviewAccount
 
 from ownstack_contracts.apps import AppCreated, AppImported, AppSettingsChanged
-from ownstack_contracts.jobs import (
-    JobClosed,
-    JobGranted,
-    LeaseLapsed,
-    LeaseReturned,
+from ownstack_contracts.jobs import PostdeployRequested, StackAppRemovalRequested, StackDeployRequested, StackJob
+from ownstack_contracts.leases import JobClosed, JobGranted, LeaseLapsed, LeaseReturned, RunReport
+from ownstack_contracts.message import Message
+from ownstack_contracts.promotions import PromotionBegun, PromotionEnd, PromotionOpened
+from ownstack_contracts.reports import (
     PostdeployFailed,
-    PostdeployRequested,
     PostdeployStarted,
     PostdeploySucceeded,
     ReleaseTaskStarted,
     ReleaseTaskSucceeded,
     RestartStarted,
-    RunReport,
-    StackAppRemovalRequested,
     StackDeployFailed,
-    StackDeployRequested,
     StackDeploySucceeded,
-    StackJob,
     StackObserved,
     StackRunEnded,
     StackRunFailed,
 )
-from ownstack_contracts.message import Message
-from ownstack_contracts.promotions import PromotionBegun, PromotionEnd, PromotionOpened
 from ownstack_contracts.reviews import AppCloned
 from ownstack_contracts.rollouts import DeployBegun, DeployEnd, DeployOpened, RolloutStarted
 from ownstack_contracts.stacks import StackAdded, StackChanged, StackRemoved

@@ -38,10 +38,11 @@ from ownstack_contracts.apps import (
     AppStackRemoved,
     LookRequested,
 )
-from ownstack_contracts.jobs import Live, StackChecked
+from ownstack_contracts.jobs import Live
 from ownstack_contracts.message import Command
 from ownstack_contracts.pipelines import PipelineCreated, StagingAdded
 from ownstack_contracts.promotions import PromotionCancelRequested, PromotionRequested
+from ownstack_contracts.reports import StackChecked
 from ownstack_contracts.rollouts import DeployRequested, RollbackRequested, RunRequested, StackRetryRequested
 from ownstack_contracts.stacks import CheckRequested, StackChanged
 from ownstack_contracts.teams import TeamCreated

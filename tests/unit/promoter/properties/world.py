@@ -9,7 +9,7 @@ from tests.unit.promoter.properties.ledger import Ledger
 
 from ownstack_contracts.envelope import Event, decode, encode
 from ownstack_contracts.history import Origin, Position, is_intact
-from ownstack_contracts.jobs import ClockTicked
+from ownstack_contracts.leases import ClockTicked
 from ownstack_contracts.message import Command, Message
 from ownstack_contracts.reviews import ReviewAppOpened
 from ownstack_contracts.topics import COMMANDS, HISTORY, REPORTS
