@@ -9,8 +9,10 @@ from ownstack_readmodel.addresses import told
 from ownstack_readmodel.errors import DatabaseUnusable
 from ownstack_readmodel.failures import passes
 
-REFUSED_STATES = ("28", "42501", "25006")
+REFUSED_STATES = ("28", "42501")
 """SQL states of a server that knows us and does not let us."""
+READ_ONLY = "25006"
+"""SQL state of a server that is not the leading one, or is not yet."""
 REFUSED = ("password authentication failed", "authentication failed", "no pg_hba.conf entry", "no password supplied")
 MISSING = "does not exist"
 
@@ -25,6 +27,9 @@ def explained(url: URL, error: DBAPIError) -> DatabaseUnusable:
     state = getattr(error.orig, "sqlstate", None)
     if state is None:
         return _unconnected(url, where, said)
+    if state == READ_ONLY:
+        hint = "If this lasts, give the address of the server that takes writes."
+        return DatabaseUnusable("database-read-only", f"{where} takes no writes: {said}.", hint, passing=True)
     if state.startswith(REFUSED_STATES):
         hint = "Give its user the rights to create tables there: GRANT CREATE, USAGE ON SCHEMA public TO …."
         return DatabaseUnusable("database-refused", f"{where} does not let us: {said}.", hint)

@@ -10,8 +10,10 @@ from ownstack_vault.errors import VaultUnusable
 
 PASSING = ("08", "53", "57P", "58", "40001", "40P01", "55P03", "25P03")
 """SQL states of a server that ends, begins, or has no room."""
-REFUSED_STATES = ("28", "42501", "25006")
+REFUSED_STATES = ("28", "42501")
 """SQL states of a server that knows us and does not let us."""
+READ_ONLY = "25006"
+"""SQL state of a server that is not the leading one, or is not yet."""
 REFUSED = ("password authentication failed", "authentication failed", "no pg_hba.conf entry", "no password supplied")
 MISSING = "does not exist"
 
@@ -26,6 +28,9 @@ def explained(url: URL, error: DBAPIError) -> VaultUnusable:
     state = getattr(error.orig, "sqlstate", None)
     if state is None:
         return _unconnected(url, where, said)
+    if state == READ_ONLY:
+        hint = "If this lasts, give the address of the server that takes writes."
+        return VaultUnusable("database-read-only", f"{where} takes no writes: {said}.", hint, passing=True)
     if state.startswith(REFUSED_STATES):
         hint = "Give its user the rights to create tables there: GRANT CREATE, USAGE ON SCHEMA public TO …."
         return VaultUnusable("database-refused", f"{where} does not let us: {said}.", hint)

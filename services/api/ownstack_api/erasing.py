@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from ownstack_api.meters import Meters
 from ownstack_bus.port import PASSING, Bus, BusError, Record
@@ -28,13 +28,13 @@ async def erase(bus: Bus, erasing: Erasing, meters: Meters) -> None:
     """Follow the history until cancelled. What is in the way is said, and waited for: each start goes on from what is
     stored with the keys. meters: are told while it waits.
 
-    Raises BusError and DBAPIError for what neither passes nor can be mended meanwhile.
+    Raises BusError and SQLAlchemyError for what neither passes nor can be mended meanwhile.
     """
     delays = _Delays(erasing, meters)
     while True:
         try:
             await bus.project(HISTORY.name, GROUP, delays)
-        except (ErasingStopped, BusError, DBAPIError) as error:
+        except (ErasingStopped, BusError, SQLAlchemyError) as error:
             if not _waits(error):
                 raise
             await delays.wait(error)
@@ -56,8 +56,8 @@ class _Delays:
         self._delay, self._said = FIRST_DELAY_S, None
         self._meters.erasing_waits(0.0)
 
-    async def wait(self, error: ErasingStopped | BusError | DBAPIError) -> None:
-        why = str(error.orig if isinstance(error, DBAPIError) else error)
+    async def wait(self, error: ErasingStopped | BusError | SQLAlchemyError) -> None:
+        why = str(getattr(error, "orig", error))
         outrun = isinstance(error, ErasingStopped) and error.code == "outrun"
         if why != self._said and not outrun:
             log.error("keys of apps that are gone are not destroyed now; it goes on once this is mended: %s", why)
@@ -67,7 +67,7 @@ class _Delays:
         self._delay = min(self._delay * 2, LAST_DELAY_S)
 
 
-def _waits(error: ErasingStopped | BusError | DBAPIError) -> bool:
+def _waits(error: ErasingStopped | BusError | SQLAlchemyError) -> bool:
     if isinstance(error, BusError):
         return error.code in PASSING | _OTHERS
     return isinstance(error, ErasingStopped) or passes(error)

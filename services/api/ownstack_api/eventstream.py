@@ -6,6 +6,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
@@ -13,8 +14,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ownstack_api.auth import Who
+from ownstack_api.handlers import DATABASE_AWAY
 from ownstack_api.limits import Streams
 from ownstack_api.problems import Problem, respond
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "text/event-stream"
 HEARTBEAT = b": \n\n"
@@ -63,9 +67,12 @@ class EventStream(Response):
         listening = asyncio.create_task(_listen(receive, end))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            async with aclosing(self._chunks(end)) as chunks:
-                async for chunk in chunks:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            try:
+                async with aclosing(self._chunks(end)) as chunks:
+                    async for chunk in chunks:
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            except DATABASE_AWAY as error:  # its reader comes again, and goes on from where it is
+                log.warning("a stream ends, since the database does not answer: %s", getattr(error, "orig", error))
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             listening.cancel()

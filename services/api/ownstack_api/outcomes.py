@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -9,12 +10,15 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from ownstack_api.auth import PREFIX, Who
+from ownstack_api.handlers import DATABASE_AWAY
 from ownstack_api.parts import Parts
 from ownstack_api.problems import Problem
 from ownstack_api.publishing import Keys, propose
 from ownstack_api.waiting import first_of
 from ownstack_contracts.message import Command
 from ownstack_readmodel.views import CommandView
+
+log = logging.getLogger(__name__)
 
 
 class CommandAnswer(BaseModel):
@@ -66,11 +70,16 @@ def rejected(view: CommandView, headers: dict[str, str] | None = None) -> Proble
 
 
 async def _decided(parts: Parts, team: str, view: CommandView, wait: int) -> CommandView:
-    """The command once it is decided, or as it stands after `wait` seconds, or when the house closes."""
+    """The command once it is decided, or as it stands after `wait` seconds, or when the house closes, or when the read
+    model can't be asked: it is published all the same."""
     if view.status != "accepted":
         return view
     outcome = parts.readmodel.wait_for_command(team, view.id, timeout=wait)
-    return await first_of(outcome, parts.stopping) or view
+    try:
+        return await first_of(outcome, parts.stopping) or view
+    except DATABASE_AWAY as error:
+        log.warning("nobody knows yet what became of command %s: %s", view.id, getattr(error, "orig", error))
+        return view
 
 
 def _respond(status: int, body: CommandAnswer, headers: dict[str, str]) -> Response:

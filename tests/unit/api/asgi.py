@@ -89,4 +89,4 @@ async def reading(app: FastAPI, secret: str, url: str, **headers: str) -> AsyncI
     finally:
         reader.taking.set()
         reader.gone.set()
-        await asyncio.wait_for(serving, 5)
+        await asyncio.wait_for(serving, 60)

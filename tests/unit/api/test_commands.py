@@ -8,6 +8,7 @@ from dataclasses import fields
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
 from tests.unit.api.house import OTHER_TEAM, TEAM, House, problem_of
 
 from ownstack_bus.port import BusError
@@ -160,6 +161,19 @@ async def test_who_waits_when_the_house_closes_is_told_that_it_is_accepted(house
     response = await waiting
     assert (response.status_code, response.json()["command"]["status"]) == (202, "accepted")
     assert house.readmodel.changes.watches == 0
+
+
+async def test_a_database_that_is_lost_while_somebody_waits_makes_a_published_command_no_failure(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_: object, **__: object) -> None:
+        raise OperationalError("SELECT", None, Exception("gone"))
+
+    monkeypatch.setattr(house.readmodel, "wait_for_command", lost)
+    response = await house.client.delete("/api/v1/apps/shop", headers={"Prefer": "wait=60"})
+    (event,) = house.bus.events()
+    assert (response.status_code, response.json()["command"]["status"]) == (202, "accepted")
+    assert response.headers["location"] == f"/api/v1/commands/{event.envelope.id}"
 
 
 async def test_an_outcome_that_does_not_come_in_time_is_answered_with_202(

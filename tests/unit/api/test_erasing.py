@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from tests.contract.bus.parts import running
 
 from ownstack_api.erasing import erase
@@ -126,6 +127,25 @@ async def test_a_bus_that_is_away_or_another_is_waited_for(
         await bus.publish([fact("shop.7")])
         await until(lambda: is_erased(vault, "shop.7"))
         await until(lambda: not meters.erasing_is_waiting)
+
+
+async def test_a_pool_without_a_connection_is_waited_for(
+    bus: Bus, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine, refused = vault.erasing.positions, False
+
+    async def positions() -> object:
+        nonlocal refused
+        if not refused:
+            refused = True
+            raise PoolExhausted("QueuePool limit of size 5 overflow 5 reached")
+        return await genuine()
+
+    monkeypatch.setattr(vault.erasing, "positions", positions)
+    await bus.publish([fact("shop.7")])
+    async with running(erase(bus, vault.erasing, Meters())):
+        await until(lambda: is_erased(vault, "shop.7"))
+    assert refused
 
 
 async def test_a_bus_that_is_broken_is_no_secret(bus: Bus, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from tests.unit.api.asgi import Reader, reading
 from tests.unit.api.house import NOW, OTHER_TEAM, TEAM, House, opened, problem_of
 from tests.unit.api.test_queries import APP
@@ -192,6 +193,19 @@ async def test_a_token_has_so_many_streams_and_no_more(lively: House) -> None:
         async with reading(lively.app, lively.secret, "/events") as again:
             await again.block()
             assert again.status == 200
+
+
+async def test_a_stream_ends_when_the_database_does_not_answer(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise OperationalError("SELECT", None, Exception("gone"))
+
+    async with reading(house.app, house.secret, "/events?after=0") as reader:
+        await reader.block()
+        monkeypatch.setattr(house.readmodel, "facts_after", away)
+        house.readmodel.happened(TEAM, "StackAdded")
+        await end_of(reader)
+    assert len(house.parts.streams) == 0
+    assert house.readmodel.changes.watches == 0
 
 
 async def test_a_stream_that_breaks_leaves_nothing_behind(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

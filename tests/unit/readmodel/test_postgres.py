@@ -56,6 +56,16 @@ def test_a_user_that_is_not_known() -> None:
     assert (refused.code, refused.passing) == ("database-refused", False)
 
 
+def test_a_server_that_takes_no_writes_for_now(url: str) -> None:
+    readmodel = open_readmodel(url)
+    with readmodel.writing() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {make_url(url).database} SET default_transaction_read_only = on")
+        connection.exec_driver_sql("DROP TABLE readmodel_alembic_version")
+    readmodel.close()
+    refused = refusal(url)
+    assert (refused.code, refused.passing) == ("database-read-only", True)
+
+
 @pytest.mark.parametrize("url", ["mysql://host/name", "nonsense", ""])
 def test_an_address_of_something_else(url: str) -> None:
     assert refusal(url).code == "database-url"

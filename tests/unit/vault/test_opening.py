@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
+from alembic import command
+from sqlalchemy import Engine, event, make_url
+from sqlalchemy.exc import DBAPIError
 from tests.real.postgres import away, database, postgres
 
 from ownstack_vault import VaultUnusable, open_vault
@@ -68,6 +72,57 @@ def test_the_ways_to_write_its_address(url: str, scheme: str) -> None:
     vault = open_vault(f"{scheme}://{url.partition('://')[2]}", threading.Lock())
     assert vault.tokens.list("acme", 1) == []
     vault.close()
+
+
+def test_a_server_that_takes_no_writes_for_now(url: str) -> None:
+    vault = open_vault(url)
+    with vault._store.engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {make_url(url).database} SET default_transaction_read_only = on")
+        connection.exec_driver_sql("DROP TABLE vault_alembic_version")
+    vault.close()
+    refused = refusal(url)
+    assert (refused.code, refused.passing) == ("database-read-only", True)
+
+
+@pytest.mark.parametrize("release", ["none", "v0001"])
+def test_opening_that_fails_at_any_statement_can_be_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, release: str
+) -> None:
+    """As on a full disk. What was made of the tables by then must not be in the way of the next try."""
+    tried = 0
+    met = True
+    while met:
+        tried += 1
+        url = f"sqlite:///{tmp_path / f'{tried}.db'}"
+        if release != "none":
+            with monkeypatch.context() as patch:
+                patch.setattr(command, "upgrade", lambda config, _, upgrade=command.upgrade: upgrade(config, release))
+                open_vault(url).close()
+        met = _fails(url, tried)
+        vault = open_vault(url)
+        assert vault.tokens.find(vault.tokens.add("acme", "ci", NOW).secret) is not None
+        vault.close()
+    assert tried > 5
+
+
+def _fails(url: str, at: int) -> bool:
+    """Open a vault with a disk that is full at the n-th statement. False: there are not so many."""
+    statements = 0
+
+    def before(*_: object) -> None:
+        nonlocal statements
+        statements += 1
+        if statements == at:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    event.listen(Engine, "before_cursor_execute", before)
+    try:
+        open_vault(url).close()
+    except (sqlite3.Error, DBAPIError):
+        return True
+    finally:
+        event.remove(Engine, "before_cursor_execute", before)
+    return False
 
 
 def test_a_server_that_was_restarted_is_asked_as_before(url: str) -> None:
