@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ownstack.exits import Failure
 from ownstack.firststart import Welcome, prepare
@@ -229,8 +229,8 @@ async def _caught_up(rooms: Rooms) -> None:
             for partition in range(await rooms.bus.partitions(HISTORY.name)):
                 while await _behind(rooms, partition):  # noqa: ASYNC110 - of any team
                     await asyncio.sleep(0.02)
-    except TimeoutError:
-        log.warning("the read model is not up to date; it goes on from there at the next start")
+    except (TimeoutError, BusError, SQLAlchemyError) as error:
+        log.warning("the read model is not up to date; it goes on from there at the next start", exc_info=error)
 
 
 async def _behind(rooms: Rooms, partition: int) -> int:

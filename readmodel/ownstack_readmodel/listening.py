@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Listener:
         while not self._closing.is_set():
             try:
                 self._listen()
-            except (DBAPIError, psycopg.Error) as error:
+            except (SQLAlchemyError, psycopg.Error, OSError) as error:
                 self._lost(error)
 
     def _lost(self, error: Exception) -> None:
@@ -71,7 +71,7 @@ class Listener:
         self._delay = min(self._delay * 2, LAST_DELAY_S)
 
     def _listen(self) -> None:
-        """Until closing. Raises DBAPIError or psycopg.Error when the connection is lost, or there is none."""
+        """Until closing. Raises SQLAlchemyError, psycopg.Error or OSError if there is no connection, or it is lost."""
         connection = self._engine.raw_connection()
         try:
             driver: Any = connection.driver_connection

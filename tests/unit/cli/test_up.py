@@ -13,10 +13,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from ownstack.exits import Failure
 from ownstack.openfiles import raise_file_limit
-from ownstack.up import FILE, open_rooms
+from ownstack.up import FILE, Rooms, _caught_up, open_rooms
+from ownstack_bus.port import BusError
 
 
 def modes(folder: Path) -> dict[str, str]:
@@ -94,3 +96,19 @@ def test_a_limit_that_can_not_be_raised_is_no_reason_to_end(
     monkeypatch.setattr(resource, "setrlimit", refuse)
     raise_file_limit()
     assert "no more than 256 files" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "error", [BusError("bus-io-error", "The disk is gone."), OperationalError("SELECT", None, Exception("gone"))]
+)
+async def test_a_read_model_or_a_bus_that_fails_at_the_end_is_a_warning(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing:
+        async def partitions(self, _topic: str) -> int:
+            raise error
+
+    rooms = Rooms(Failing(), None, None)  # type: ignore[arg-type]
+    await _caught_up(rooms)
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "goes on from there at the next start" in warning.getMessage()

@@ -10,6 +10,7 @@ from statistics import median
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from tests.real.postgres import away, database, hang_up
 
 from ownstack_readmodel import Changes, Channel, LocalChanges, ReadModel, open_readmodel
@@ -122,6 +123,25 @@ async def test_a_time_without_a_connection_loses_nothing(url: str, here: ReadMod
         for _ in range(3):
             await asyncio.to_thread(hang_up, url)
             assert await signal.wait(SOON), "told to look"
+
+
+@pytest.mark.parametrize("error", [PoolExhausted("QueuePool limit of size 6 reached"), OSError("no descriptors")])
+async def test_whatever_is_in_the_way_of_a_connection_is_waited_for(
+    error: Exception, here: ReadModel, there: ReadModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine, failures = here.engine.raw_connection, [error]
+
+    def raw_connection() -> object:
+        if failures:
+            raise failures.pop()
+        return genuine()
+
+    monkeypatch.setattr(here.engine, "raw_connection", raw_connection)
+    await listening(here)
+    assert not failures
+    with here.changes.of_team("acme") as team:
+        await in_thread(there, {"acme"})
+        assert await team.wait(SOON)
 
 
 async def test_a_sequence_is_waited_for_over_processes(here: ReadModel, there: ReadModel) -> None:
