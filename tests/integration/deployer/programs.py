@@ -16,7 +16,7 @@ from ownstack_deployer.drivers.program.driver import ProgramDriver
 TEAM = "acme"
 DIGEST = "sha256:" + "a" * 64
 IMAGE = "registry.example/shop:v1@" + DIGEST
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 async def until(holds: Callable[[], object]) -> None:

@@ -82,14 +82,22 @@ class Killable:
         self._process.kill()
         assert await self._process.wait() == -signal.SIGKILL
 
+    async def end(self) -> None:
+        """Leave nothing behind, whatever has become of the test."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
     async def reaches(self, entry: str) -> None:
         """Wait until the program has done something."""
         await until(lambda: self.circle.journal("eu-1")[-1:] == [entry])
 
 
 @pytest.fixture
-def killable(tmp_path: Path) -> Killable:
-    return Killable(tmp_path)
+async def killable(tmp_path: Path) -> AsyncIterator[Killable]:
+    killable = Killable(tmp_path)
+    yield killable
+    await killable.end()
 
 
 def of_the_deployment(journal: list[str]) -> list[str]:

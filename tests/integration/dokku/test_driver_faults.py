@@ -11,6 +11,7 @@ from tests.real.dokku.proxy import Proxy
 
 from ownstack_contracts.jobs import Live
 from ownstack_deployer.clock import now
+from ownstack_deployer.drivers.dokku.place import DokkuPlace
 from ownstack_deployer.drivers.port import PhaseFailed
 
 AFTER = ("proxy", "rename", "postdeploy")
@@ -203,13 +204,22 @@ async def test_an_uncertain_run_that_finds_its_deployment_live_runs_nothing(stan
     assert stand.server.commands() == ["ps:inspect shop"]
 
 
-async def test_an_uncertain_run_settles_once(stand: Stand) -> None:
+async def test_an_uncertain_run_settles_once(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled = 0
+    genuine = DokkuPlace._settled
+
+    async def counted(place: DokkuPlace) -> None:
+        nonlocal settled
+        settled += 1
+        await genuine(place)
+
+    monkeypatch.setattr(DokkuPlace, "_settled", counted)
     async with stand.place(stand.deploy("v1"), uncertain=True) as place:
         began = now()
         await place.look(stand.log, now() + 10)
-        middle = now()
+        assert now() - began >= stand.settle
         await place.look(stand.log, now() + 10)
-    assert middle - began >= stand.settle > now() - middle
+    assert settled == 1
 
 
 # others that deploy

@@ -41,8 +41,8 @@ def test_answers_do_not_wait_for_acknowledgements() -> None:
 
 @pytest.fixture
 async def address(house: House) -> AsyncIterator[tuple[str, int]]:
-    """Where the house listens; it waits for a first request only for a moment."""
-    settings = Settings(port=0, header_timeout=0.05)
+    """Where the house listens; it waits for a first request for a second."""
+    settings = Settings(port=0, header_timeout=1.0)
     ready = asyncio.Event()
     with listen(settings) as listener:
         serving = asyncio.create_task(serve(house.app, settings, ready, listener))

@@ -196,10 +196,11 @@ async def test_what_the_look_before_a_command_prints_is_not_output_of_the_comman
     assert [record.lines for record in scene.logged] == [("hello",)]
 
 
-async def test_the_lines_of_a_command_are_published_before_its_end_is_said(scene: Scene) -> None:
+async def test_the_lines_of_a_command_are_published_and_its_end_says_how_many_there_are(scene: Scene) -> None:
     scene.driver.logs["run"] = ["hello"]
     await granted(scene, command("rake"), kind="run")
-    await scene.hears(StackRunEnded)
+    assert (await scene.hears(StackRunEnded)).lines == 1
+    await until(lambda: scene.logged)
     assert [record.lines for record in scene.logged] == [("hello",)]
 
 
