@@ -60,6 +60,12 @@ def _deployment(team: Team, app: App, rollout: Rollout, stack: str, moment: Mome
             hint=f"ownstack deploy {app.name} --image {rollout.image} --stack {stack} --redeploy",
         )
     assert rollout.release is not None
+    if rollout.config_change and app.config.fingerprint_on(stack) != rollout.config.fingerprint_on(stack):
+        raise Refused(
+            "retry-outdated",
+            f"{rollout.id} was to bring a config to {stack} that has been changed since.",
+            hint=f"ownstack deploy {app.name} --image {rollout.image} --stack {stack} brings the one of now",
+        )
     release_task = rollout.release_task == "each-stack" or not rollout.release_task_done
     if release_task and rollout.release_task == "first-stack" and rollout.open:
         raise Refused(

@@ -86,8 +86,8 @@ def refuse_too_much(app: App, config: Config, stacks: int) -> None:
     if (size := stacks * _size(config.shared) + own) > MOST_ROLLOUT_BYTES:
         raise Refused(
             "config-too-large",
-            f"A release of {app.name} would take {size} bytes of encrypted values to its {stacks} stacks; at most "
-            f"{MOST_ROLLOUT_BYTES} are taken.",
+            f"A release of {app.name} would take {size:,} bytes of encrypted values to its {stacks:,} stacks; at most "
+            f"{MOST_ROLLOUT_BYTES:,} are taken.",
             hint="put what is large into a file that the app fetches, and its address into a variable",
         )
 
@@ -103,8 +103,8 @@ def refuse_too_large(scope: Scope) -> None:
     if len(scope) > MOST_VARIABLES or size > MOST_CONFIG_BYTES:
         raise Refused(
             "config-too-large",
-            f"These would be {len(scope)} variables of {size} bytes (encrypted); at most {MOST_VARIABLES} of "
-            f"{MOST_CONFIG_BYTES} are kept.",
+            f"That would be {len(scope):,} variables, {size:,} bytes when encrypted; at most {MOST_VARIABLES:,} "
+            f"variables and {MOST_CONFIG_BYTES:,} bytes together are kept.",
             hint="put what is large into a file that the app fetches, and its address into a variable",
         )
 

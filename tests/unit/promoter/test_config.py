@@ -229,6 +229,19 @@ def test_a_retry_has_the_config_of_its_rollout() -> None:
     assert variables(again) == {"A": sealed("1").sealed}
 
 
+def test_a_change_that_failed_is_retried_until_another_one_is_made() -> None:
+    story = live_shop("eu-1")
+    retry = StackRetryRequested(app="shop", stack="eu-1")
+    story.finish(story.say(setting(story, values={"A": "1"})))
+    story.finish(story.fail(one(StackDeployRequested, story.say(setting(story, values={"A": "2"})))))
+    story.finish(story.fail(one(StackDeployRequested, story.say(retry))))
+    assert names(story.say(setting(story, values={"A": "1"}))) == ["ConfigSet"], "it is live"
+    assert story.refused(retry) == "retry-outdated"
+    story.say(setting(story, values={"A": "2"}, deploy=False))
+    again = one(StackDeployRequested, story.say(retry))
+    assert variables(again) == {"A": sealed("2").sealed}
+
+
 def test_a_roll_back_takes_the_older_image_and_the_config_of_today() -> None:
     story = live_shop("eu-1")
     story.finish(story.say(DeployRequested(app="shop", image=B)))
