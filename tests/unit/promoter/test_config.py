@@ -24,6 +24,7 @@ from ownstack_contracts.rollouts import (
     RunRequested,
     StackRetryRequested,
 )
+from ownstack_promoter import variables as variables_module
 
 
 def setting(story: Story, app: str = "shop", **fields: Any) -> ConfigSet:
@@ -322,9 +323,10 @@ def test_what_no_request_could_carry_is_refused() -> None:
     )
 
 
-def test_what_a_release_could_not_take_to_all_stacks_is_refused() -> None:
+def test_what_a_release_could_not_take_to_all_stacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(variables_module, "MOST_ROLLOUT_BYTES", 5 * 119_000)
     story = Story()
-    story.app("shop", *(f"s-{number}" for number in range(600)))
+    story.app("shop", *(f"s-{number}" for number in range(5)))
     large = ConfigValue(sealed="v1." + "a" * 119_000, fingerprint="0" * 32)
     assert story.refused(ConfigSet(app="shop", app_id=story.team.apps["shop"].id, values={"A": large})) == (
         "config-too-large"
