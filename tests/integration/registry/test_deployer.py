@@ -35,9 +35,9 @@ class House:
         self._folder = folder
         self.running: list[asyncio.Task[None]] = []
 
-    def deployer(self) -> Deployer:
-        """Start one."""
-        settings = Settings(name="d1", state=self._folder / "state", docker_config=None, registries_plain="127.0.0.1")
+    def deployer(self, plain: str = "127.0.0.1") -> Deployer:
+        """Start one. plain: registries that it speaks to without TLS."""
+        settings = Settings(name="d1", state=self._folder / "state", docker_config=None, registries_plain=plain)
         deployer = Deployer(self._bus, settings)
         self.running.append(asyncio.create_task(deployer.run()))
         return deployer
@@ -106,6 +106,15 @@ async def test_an_image_that_never_comes_is_told_in_the_end(house: House, regist
     reports = await house.hears("ImageNotResolved")
     assert reports[-1].code == "image-missing"
     assert f"{registry.host} has no shop:never" in reports[-1].message
+
+
+async def test_a_registry_without_tls_is_told_though_the_image_could_be_waited_for(
+    house: House, registry: Registry
+) -> None:
+    house.deployer(plain="")
+    await house.asks(resolving(f"{registry.host}/shop:plain", missing_for=600))
+    reports = await house.hears("ImageNotResolved")
+    assert reports[-1].code == "registry-not-tls"
 
 
 async def test_an_image_gets_the_tag_of_its_release(house: House, registry: Registry) -> None:

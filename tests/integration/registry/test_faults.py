@@ -5,13 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import socket
-import ssl
 from collections.abc import Iterator
 
 import pytest
-import trustme
 from tests.integration.registry.pictures import Desk, before, pushed
-from tests.real.httpstub import Given, Reply, Stub, passed_on
+from tests.real.httpstub import Given, Reply, Stub
 from tests.real.registry import Registry, digest_of
 
 from ownstack_deployer.registry import wire
@@ -88,6 +86,21 @@ async def test_nobody_there_is_tried_again_and_told(desk: Desk) -> None:
     with pytest.raises(Trouble) as told:
         await desk.registries.resolve(f"127.0.0.1:{port}/shop:1.0")
     assert told.value.code == "registry-unreachable"
+    assert told.value.message.startswith(f"127.0.0.1:{port} can't be reached (connection refused). Is it up")
+    assert len(desk.time.slept) > 3
+
+
+async def test_who_hangs_up_is_tried_again_and_told(desk: Desk) -> None:
+    with Stub() as front:
+
+        def hang_up(given: Given) -> Reply:
+            raise ConnectionError
+
+        front.answer = hang_up
+        with pytest.raises(Trouble) as told:
+            await desk.registries.resolve(f"{front.host}/shop:1.0")
+    assert told.value.code == "registry-unreachable"
+    assert "(it breaks off, or does not speak HTTP)" in told.value.message
     assert len(desk.time.slept) > 3
 
 
@@ -216,60 +229,3 @@ async def test_indexes_in_indexes_end(registry: Registry, desk: Desk) -> None:
     with Stub(answer) as front, pytest.raises(Trouble) as told:
         await desk.registries.retag(f"{front.host}/shop@{digest_of(chain[-1])}", "v1", f"{front.host}/other")
     assert told.value.code == "image-too-large"
-
-
-class TestByTls:
-    """Registries on https, with an authority of our own."""
-
-    @pytest.fixture
-    def authority(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[trustme.CA]:
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(desk.folder / "ca.pem")
-        monkeypatch.setenv("SSL_CERT_FILE", str(desk.folder / "ca.pem"))
-        wire._trusted.cache_clear()
-        desk.plain = ()
-        yield authority
-        wire._trusted.cache_clear()
-
-    @pytest.fixture
-    def context(self, authority: trustme.CA) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1").configure_cert(context)
-        return context
-
-    async def test_a_registry_is_asked_by_https(self, registry: Registry, desk: Desk, context: ssl.SSLContext) -> None:
-        picture = pushed(registry, "shop", OCI_INDEX, "tls")
-        with Stub(lambda given: passed_on(registry.host, given), context) as front:
-            found = await desk.registries.resolve(f"{front.host}/shop:tls")
-        assert found == f"{front.host}/shop:tls@{picture.digest}"
-
-    async def test_a_certificate_of_others_is_not_trusted_and_not_tried_again(
-        self, desk: Desk, context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.delenv("SSL_CERT_FILE")
-        wire._trusted.cache_clear()
-        with Stub(context=context) as front:
-            with pytest.raises(Trouble) as told:
-                await desk.registries.resolve(f"{front.host}/shop:tls")
-            assert front.given == []
-        assert told.value.code == "registry-untrusted"
-        assert desk.time.slept == []
-
-    @pytest.mark.parametrize("plain", [(), ("127.0.0.1:1",)])
-    async def test_it_can_not_send_us_to_plain_http(
-        self, desk: Desk, context: ssl.SSLContext, plain: tuple[str, ...]
-    ) -> None:
-        desk.plain = plain
-        with Stub() as inside:
-            for reply in (
-                Reply(302, {"Location": f"http://{inside.host}/latest/meta-data"}),
-                Reply(401, {"WWW-Authenticate": f'Bearer realm="http://{inside.host}/"'}),
-            ):
-                with (
-                    Stub(lambda given, reply=reply: reply, context) as front,
-                    pytest.raises(Trouble) as told,
-                ):
-                    await desk.registries.resolve(f"{front.host}/shop:tls")
-                assert told.value.code == "registry-invalid"
-                assert "not https" in told.value.message
-            assert inside.given == []

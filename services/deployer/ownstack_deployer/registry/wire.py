@@ -11,6 +11,7 @@ from functools import cache
 
 import httpx
 
+from ownstack_deployer.registry.failures import is_without_tls, spoken, untrusted
 from ownstack_deployer.registry.places import Reach, host_of, same_origin
 from ownstack_deployer.registry.trouble import Trouble
 
@@ -66,14 +67,18 @@ async def connected() -> AsyncIterator[httpx.AsyncClient]:
 class Wire:
     """What goes to one registry, at `root`, and comes from it. What lets us in there is told to nobody else."""
 
-    def __init__(self, client: httpx.AsyncClient, reach: Reach, root: httpx.URL) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, reach: Reach, root: httpx.URL, referring: httpx.URL | None = None
+    ) -> None:
+        """referring: the root of the registry that has sent us to this one; None: a team has named it."""
         self.root = root
         self._client = client
         self._reach = reach
+        self._referring = referring
 
     def at(self, root: httpx.URL) -> Wire:
-        """The wire to another place."""
-        return Wire(self._client, self._reach, root)
+        """The wire to another place, which the registry refers to."""
+        return Wire(self._client, self._reach, root, self._referring or self.root)
 
     def referred(self, base: httpx.URL, target: str) -> httpx.URL:
         """Where the registry refers us to. Raises Trouble `registry-invalid` if nothing is asked there."""
@@ -125,16 +130,32 @@ class Wire:
     def _told(self, url: httpx.URL) -> Iterator[None]:
         try:
             yield
-        except httpx.TimeoutException:
-            raise self._unreachable("it does not answer in time") from None
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            if _caused_by_certificate(error):
-                raise Trouble(
-                    "registry-untrusted",
-                    f"{host_of(url)} has a certificate that this deployer does not trust. Give it the one of your "
-                    "authority: SSL_CERT_FILE.",
-                ) from None
-            raise self._unreachable(type(error).__name__) from None
+            raise self._trouble(error, _asked_at(error) or url) from None
+
+    def _trouble(self, error: Exception, url: httpx.URL) -> Trouble:
+        """What it means that `url` could not be asked."""
+        if is_without_tls(error):
+            return self._without_tls(url)
+        if (why := untrusted(error)) is not None:
+            return Trouble(
+                "registry-untrusted",
+                f"{host_of(url)} has a certificate that this deployer does not trust: {why}. If that comes from an "
+                "authority of yours, give the deployer its certificate: SSL_CERT_FILE.",
+            )
+        return self._unreachable(spoken(error))
+
+    def _without_tls(self, url: httpx.URL) -> Trouble:
+        host, registry = host_of(url), self._referring or self.root
+        if self._referring or not same_origin(url, registry):  # it said https: naming it to us would change nothing
+            return Trouble(
+                "registry-invalid", f"{host_of(registry)} refers to https://{host}, which answers without TLS."
+            )
+        return Trouble(
+            "registry-not-tls",
+            f"{host} answers without TLS. If that is right, tell the deployer, and start it again: "
+            f"OWNSTACK_DEPLOYER_REGISTRIES_PLAIN={host}",
+        )
 
     def _unreachable(self, why: str) -> Trouble:
         return Trouble(
@@ -158,9 +179,6 @@ def _redirect(asked: Asked, response: httpx.Response) -> str | None:
     return location
 
 
-def _caused_by_certificate(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+def _asked_at(error: Exception) -> httpx.URL | None:
+    """What was asked last, after redirects."""
+    return error.request.url if isinstance(error, httpx.TransportError) else None
