@@ -60,8 +60,9 @@ class Wish(NamedTuple):
 def change(session: Session, how: How, app: str, wish: Wish, sentence: str) -> Json:
     """Change the config of an app, say `sentence`, and wait for what comes of it.
 
-    Returns what is printed for programs: `command`, the `rollout` as it ended, and if there is none, as `kept`, why,
-    and of "queued" as `queued` which release has it. `unset`: what is gone; None: nobody waited until it was known.
+    Returns what is printed for programs: `command`, the `rollout` as it ended, and if it opened none, as `kept`, why.
+    Of "queued", `queued` is the release that was there before and has it, and `rollout` how that one ended. `unset`:
+    what is gone; None: nobody waited until it was known.
     """
     pruning = wish.prune and how.wait
     before = _names(session, app, wish.scope) if pruning else frozenset[str]()
@@ -79,7 +80,10 @@ def change(session: Session, how: How, app: str, wish: Wish, sentence: str) -> J
         return outcome | {"rollout": watch_rollout(session, command, app)}
     kept = _why_kept(session, app, wish)
     session.output.say(kept.why)
-    return outcome | {"kept": kept.code, "queued": kept.queued}
+    outcome |= {"kept": kept.code, "queued": kept.queued}
+    if kept.queued is None:
+        return outcome
+    return outcome | {"rollout": watch_rollout(session, {**command, "rollout": kept.queued}, app)}
 
 
 def _names(session: Session, app: str, scope: Scope) -> frozenset[str]:
@@ -95,7 +99,7 @@ def must_have_come_about(outcome: Json) -> None:
 
 
 class _Kept(NamedTuple):
-    """Why nothing was released, as a code and as a sentence. queued: the id of the release that waits, and has it."""
+    """Why nothing was released, as a code and as a sentence. queued: the id of the release that has it, if one has."""
 
     code: str
     why: str
@@ -114,11 +118,24 @@ def _why_kept(session: Session, app: str, wish: Wish) -> _Kept:
         return _Kept("nothing-runs", f"Nothing of {app} runs there yet: its first deployment has it.")
     if not outdated:
         return _Kept("same", f"{app} runs with these values already: nothing is released.")
-    if view["queue"]:
-        first = str(view["queue"][0])
-        why = f"{first} has it: a release that waits for its turn. To follow it: ownstack history --app {app} --follow"
-        return _Kept("queued", why, first)
+    if (found := _release_with_it(session, view, set(outdated))) is not None:
+        doing = "is under way" if found == view["rollout"] else "waits for its turn"
+        return _Kept("queued", f"The release of {app} that {doing} has it.", found)
     return _Kept("outdated", f"{listed(outdated)} still runs with the config from before: ownstack app info {app}")
+
+
+def _release_with_it(session: Session, app: Json, stacks: set[str]) -> str | None:
+    """The release that brings the present config to these stacks of an app; None: there is none.
+
+    As the promoter has it, that is a deployment that waits and goes to all of them; else the one under way, which has
+    begun since, or had the same values from the first.
+    """
+    for name in filter(None, (*app["queue"], app["rollout"])):
+        release = session.client.get(f"/rollouts/{segment(name)}")
+        goes_to = {stack["stack"] for stack in release["stacks"]}
+        if stacks & goes_to if name == app["rollout"] else release["kind"] == "deploy" and stacks <= goes_to:
+            return str(name)
+    return None
 
 
 def told(verb: str, names: Sequence[str], app: str, scope: Scope) -> str:

@@ -25,14 +25,16 @@ def on_stack(variables: list[Json], stack: str) -> list[Json]:
     return [variable for _, variable in sorted({**shared, **own}.items())]
 
 
-def show_config(session: Session, app: str, variables: list[Json], all_of_them: list[Json]) -> None:
-    """Variables, as a table. all_of_them: those of the app, of which some override others."""
-    if not variables:
-        session.output.say(f"{app} has no variables there. To set one: ownstack config:set {app} KEY=VALUE")
+def show_config(session: Session, app: str, stack: str | None, variables: list[Json]) -> None:
+    """The variables of an app, as a table: all, or those that it has on a stack."""
+    shown = variables if stack is None else on_stack(variables, stack)
+    if not shown:
+        where = "" if stack is None else f" on {stack}"
+        session.output.say(f"{app} has no variables{where}. To set one: ownstack config:set {app} KEY=VALUE")
         return
     columns = ("VARIABLE", "FOR", "KIND", "FINGERPRINT", "SET BY", "SET AT")
-    overriding = _overriding(all_of_them)
-    session.output.show(table(columns, [_row(variable, overriding) for variable in variables]))
+    overriding = _overriding(variables)
+    session.output.show(table(columns, [_row(variable, overriding) for variable in shown]))
 
 
 def _overriding(variables: list[Json]) -> Mapping[str, list[str]]:

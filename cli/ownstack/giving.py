@@ -18,6 +18,8 @@ from ownstack.sending import must
 _HOW = "ownstack config:set APP KEY=VALUE …, or KEY alone with --stdin"
 _BREAK = re.compile(r"\r\n|\n|\r")
 _LAST_BREAK = re.compile(r"\r?\n\Z")
+_OPEN = re.compile(r"""[^=]*=[ \t]*(?:"(?:[^"\\]|\\.)*|'(?:[^'\\]|\\.)*)""", re.DOTALL)
+"""What ends within a quote, after a `=`."""
 STDIN = "-"
 _MOST = 1024 * 1024
 """Bytes, or characters, of a file or of standard input. What an app is configured with is far less."""
@@ -56,7 +58,7 @@ def of_words(app: str, words: Sequence[str], *, stdin: bool) -> dict[str, str]:
     return {name: _sound(name, value) for name, value in values.items()}
 
 
-_RULE = "Letters, digits and underscores, not beginning with a digit, at most 255."
+_RULE = "Names are of letters (A to Z, a to z), digits and underscores, not beginning with a digit, at most 255."
 
 
 def names(words: Sequence[str]) -> list[str]:
@@ -113,10 +115,12 @@ def _names_in(said: str, text: str) -> Counter[str]:
         if found.key is None and not found.error:
             continue
         line = found.original.line + _breaks_before(found.original.string)
+        if _OPEN.fullmatch(found.original.string):
+            raise _unread(said, line, "opens a quote that is not closed")
         if found.error or found.key is None or found.value is None:
             raise _unread(said, line, "can't be read: a line is KEY=VALUE, or begins with #")
         if not _is_name(found.key):
-            raise _unread(said, line, "has no name of a variable before its `=`")
+            raise _unread(said, line, "has a name before its `=` that no variable can have", _RULE)
         count[found.key] += 1
     return count
 
@@ -127,8 +131,8 @@ def _breaks_before(original: str) -> int:
     return len(_BREAK.findall(before))
 
 
-def _unread(said: str, line: int, why: str) -> Failure:
-    hint = "Nothing was sent. A value over several lines stands in quotes."
+def _unread(said: str, line: int, why: str, rule: str = "A value over several lines stands in quotes.") -> Failure:
+    hint = f"Nothing was sent. {rule}"
     return Failure("dotenv-invalid", f"{said}: line {line} {why}.", hint=hint, exit_code=Exit.USAGE)
 
 

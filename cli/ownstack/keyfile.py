@@ -30,12 +30,18 @@ def open_with_key(data: Path, opened: Callable[[SecretKeys], Vault]) -> Vault:
     A house without one gets one, once it is certain that none is lost: nothing is wrapped with another. Raises Failure.
     """
     files = KeyFiles(data)
-    keys = environment_keys() or files.read()
+    given = environment_keys()
+    keys = given or files.read()
     fresh = None if keys is not None else new_secret_key()
     try:
         vault = opened(keys or parsed(fresh or "", "", "a new key"))
     except VaultUnusable as error:
-        raise _lost(files) if fresh is not None and error.code == "secret-key-wrong" else _unusable(error) from None
+        if error.code != "secret-key-wrong":
+            raise Failure(error.code, error.message, hint=error.hint) from None
+        if fresh is not None:
+            raise _lost(files) from None
+        hint = wrong_key_hint(data, of_environment=given is not None)
+        raise Failure(error.code, error.message, hint=hint) from None
     if fresh is not None:
         try:
             files.write(NAME, fresh)
@@ -134,15 +140,21 @@ def _refused(path: Path, why: str, hint: str) -> Failure:
     return Failure("secret-key-file", f"{path} {why}.", hint=hint)
 
 
-def _unusable(error: VaultUnusable) -> Failure:
-    return Failure(error.code, error.message, hint=error.hint)
+def wrong_key_hint(data: Path, *, of_environment: bool) -> str:
+    """What to do about a house whose key is not that which its vault was written with."""
+    if of_environment:
+        right = "Give the right one: as OWNSTACK_SECRET_KEY, or as OWNSTACK_SECRET_KEY_OLD if it was replaced."
+        return _or_forget(data, right, "rewrap")
+    return _or_forget(data, f"Put the right {NAME} back from a copy.", "rotate")
 
 
 def _lost(files: KeyFiles) -> Failure:
-    hint = (
-        "Put the file back from a copy. If it is lost, so are all values of config: "
-        f"ownstack secret rotate --data {files.data} --forget-lost, and set them anew."
-    )
-    return Failure(
-        "secret-key-missing", f"{files.path(NAME)} is gone, and what is in the vault was sealed with it.", hint=hint
+    message = f"{files.path(NAME)} is gone, and what is in the vault was sealed with it."
+    return Failure("secret-key-missing", message, hint=_or_forget(files.data, "Put it back from a copy.", "rotate"))
+
+
+def _or_forget(data: Path, right: str, command: str) -> str:
+    return (
+        f"{right} If it is lost, so are all values of config: "
+        f"ownstack secret {command} --data {data} --forget-lost, and set them anew."
     )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Sequence
-from typing import Any
 
-import typer
+try:
+    import os
+    from collections.abc import Sequence
+    from typing import Any
 
-from ownstack.commands import assemble
-from ownstack.commands.configs import meant
-from ownstack.exits import Exit, Failure, Silent
-from ownstack.naming import without_value
-from ownstack.output import Output
+    import typer
+
+    from ownstack.commands import assemble
+    from ownstack.commands.configs import meant
+    from ownstack.exits import Exit, Failure, Silent
+    from ownstack.naming import without_value
+    from ownstack.output import Output
+except KeyboardInterrupt:  # as `main` ends, which is not there yet
+    sys.exit(130)
 
 _CLICK_ERROR: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """The base of all usage errors. Typer brings its own copy of Click in some versions, and none of them exports it."""

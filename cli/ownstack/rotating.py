@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ownstack.exits import Exit, Failure
 from ownstack.housefile import FILE, database_of
-from ownstack.keyfile import NAME, NEXT, KeyFiles, environment_keys
+from ownstack.keyfile import NAME, NEXT, KeyFiles, environment_keys, wrong_key_hint
 from ownstack.serve.databases import database_url, failed
 from ownstack.serve.secretkeys import keys_needed, parsed
 from ownstack.serve.settings import DatabaseSettings
@@ -43,7 +43,8 @@ def rotate(data: Path, *, forget_lost: bool) -> int:
             following = new_secret_key()
             files.write(NEXT, following)
         keys = parsed(following, present or "", str(files.path(NAME)))
-        count = _with_vault(url, keys, forget_lost=forget_lost)
+        with _hinting(data, of_environment=False):
+            count = _with_vault(url, keys, forget_lost=forget_lost)
         files.end_rotation()
         return count
 
@@ -54,8 +55,21 @@ def rewrap(data: Path | None, *, forget_lost: bool) -> int:
     if data is None:
         return _with_vault(database_url(_database()), keys_needed(), forget_lost=forget_lost)
     with _stopped(data) as url:
-        keys = environment_keys() or KeyFiles(data).read() or keys_needed()
-        return _with_vault(url, keys, forget_lost=forget_lost)
+        given = environment_keys()
+        keys = given or KeyFiles(data).read() or keys_needed()
+        with _hinting(data, of_environment=given is not None):
+            return _with_vault(url, keys, forget_lost=forget_lost)
+
+
+@contextmanager
+def _hinting(data: Path, *, of_environment: bool) -> Iterator[None]:
+    """A wrong key is said to be with what mends this house."""
+    try:
+        yield
+    except Failure as failure:
+        if failure.code == "secret-key-wrong":
+            failure.hint = wrong_key_hint(data, of_environment=of_environment)
+        raise
 
 
 def _database() -> DatabaseSettings:

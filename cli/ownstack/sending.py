@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ownstack.answers import Json
 from ownstack.exits import Exit, Failure, Silent
-from ownstack.output import fields, moment, span
+from ownstack.output import fields, listed, moment, span
 from ownstack.progress import LOOKING, REMOVING, STATES, Row, of_jobs, of_rollout, source_of
 from ownstack.session import Session
 from ownstack.watching import watch
@@ -77,8 +77,10 @@ def show_end(session: Session, rollout: Json) -> None:
     if rollout["kind"] == "promotion" and rollout["status"] == "failed" and rollout["release"] is None:
         session.output.note(f"what runs there now: ownstack app look {rollout['source']}")
     failed = [s["stack"] for s in rollout["stacks"] if s["state"] in ("failed", "expired")]
-    for stack in failed[:3]:
-        session.output.note(f"try again: ownstack retry {rollout['app']} --stack {stack}")
+    if len(failed) == 1:
+        session.output.note(f"try again: ownstack retry {rollout['app']} --stack {failed[0]}")
+    elif failed:
+        session.output.note(f"try again on {listed(failed)}, one by one: ownstack retry {rollout['app']} --stack STACK")
     if any(p["state"] in ("failed", "unknown") for p in rollout["postdeploys"]):
         session.output.note(f"try again: ownstack retry {rollout['app']} --postdeploy")
 
@@ -143,9 +145,15 @@ def follow_retry(session: Session, how: How, view: Json, app: str) -> None:
     ended = [session.client.get(f"/deployments/{f['deployment']}") for f in asked]
     session.output.document(ended)
     for deployment in ended:
-        session.output.say(f"{deployment['stack']} {deployment['state']}" + _because(deployment))
+        is_told = not session.output.live and _is_told(progress.rows[deployment["stack"]], deployment)
+        session.output.say(f"{deployment['stack']} {deployment['state']}" + ("" if is_told else _because(deployment)))
     if not all(row.state == "succeeded" for row in progress.rows.values()):
         raise Silent(Exit.FAILED)
+
+
+def _is_told(row: Row, deployment: Json) -> bool:
+    """Whether its last line says why a deployment ended so; where rows are redrawn, what is long is cut off."""
+    return bool(deployment.get("message")) and deployment["message"] in (row.message or "")
 
 
 def consequences(session: Session, view: Json, *types: str) -> list[Json]:

@@ -156,7 +156,8 @@ def _confirm(session: Session, warning: str, name: str, *, force: bool) -> None:
     """Whoever destroys something types its name, or says --force."""
     if force:
         return
-    must(sys.stdin.isatty() and not session.output.json, warning, "Give --force, as nobody can be asked here.")
+    nothing = "Nothing was done: it has to be confirmed, and nobody can be asked here."
+    must(sys.stdin.isatty() and not session.output.json, nothing, f"With --force it is done: {warning}")
     typer.echo(warning, err=True)
     if typer.prompt(f"Type {name} to go on", err=True) != name:
         raise Failure("not-confirmed", "That is another name; nothing was done.", exit_code=Exit.USAGE)

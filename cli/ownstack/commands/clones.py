@@ -47,7 +47,8 @@ def clone(
 
     Of a production app the secrets are left out, unless --with-secrets; what `config:set --review` says goes before.
     """
-    must(not (without_config and with_secrets), "Give either --without-config or --with-secrets.", "Or none of both.")
+    both = "Give either --without-config or --with-secrets."
+    must(not (without_config and with_secrets), both, "Or neither of them.")
     body = {"name": new, "stack": stack, "deploy": deploy, "config": not without_config, "secrets": with_secrets}
     how = How(key, not no_wait)
     answer = session.client.answer("POST", f"/apps/{segment(app)}/clones", body, key=key, wait=how.wait)

@@ -81,7 +81,7 @@ def config(session: Session, app: App, stack: ThatOn = None) -> None:
     if stack is not None:
         _must_be_on(session, stack, app)
         found = {**found, "variables": on_stack(everything, stack)}
-    show_config(session, app, found["variables"], everything)
+    show_config(session, app, stack, everything)
     session.output.document(found)
 
 

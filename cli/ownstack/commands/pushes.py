@@ -115,7 +115,9 @@ class _Pushing:
 
 
 def _of_app(app: str, failure: Failure) -> Failure:
-    return Failure(failure.code, f"{app}: {failure.message}", hint=failure.hint, about=failure.about)
+    """Which says of which app it is, where it does not by itself."""
+    message = failure.message if failure.code == "app-unknown" else f"{app}: {failure.message}"
+    return Failure(failure.code, message, hint=failure.hint, about=failure.about)
 
 
 def _exit_of(outcomes: list[Json]) -> int:

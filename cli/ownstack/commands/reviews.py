@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, NamedTuple
 from urllib.parse import urlsplit
 
@@ -33,10 +35,15 @@ Image = Annotated[
 ]
 Expires = Annotated[
     str | None,
-    typer.Option("--expires", metavar="TIME", help="Gone so long after the last push: 90m, 36h or 5d."),
+    typer.Option("--expires", metavar="TIME", help="Gone so long after the last push: 90m, 36h, 5d or never."),
 ]
-Forks = Annotated[bool, typer.Option("--allow-forks", help="Also for pull requests from forks: anybody can open one.")]
-Secrets = Annotated[bool, typer.Option("--with-secrets", help="With the secrets of production.")]
+Forks = Annotated[
+    bool | None,
+    typer.Option("--allow-forks/--no-allow-forks", help="Also for pull requests from forks: anybody can open one."),
+]
+Secrets = Annotated[
+    bool | None, typer.Option("--with-secrets/--no-with-secrets", help="With the secrets of production.")
+]
 SecretFile = Annotated[
     str | None,
     typer.Option("--secret-file", metavar="FILE", help="The webhook's secret, instead of a new one; `-`: stdin."),
@@ -48,6 +55,7 @@ _TIME = re.compile(r"([0-9]{1,6})([mhd])")
 _SECONDS = {"m": 60, "h": 3_600, "d": 86_400}
 _SHORTEST, _LONGEST = 60, 366 * 86_400
 """How long a review app may be said to live, in seconds."""
+_NEVER = "never"
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _FILLED_IN = ("{number}", "{sha}", "{short_sha}")
 _LOOPBACK = re.compile(r"127(?:\.\d+){3}|localhost|::1")
@@ -59,8 +67,8 @@ def review_apps(
     stack: OnStack = None,
     image: Image = None,
     expires: Expires = None,
-    allow_forks: Forks = False,
-    with_secrets: Secrets = False,
+    allow_forks: Forks = None,
+    with_secrets: Secrets = None,
     secret_file: SecretFile = None,
     new_secret: NewSecret = False,
     off: Off = False,
@@ -69,19 +77,20 @@ def review_apps(
 ) -> None:
     """Give pull requests review apps of a production app, as GitHub's webhook tells of them; or change how.
 
-    Prints what to enter at GitHub. The secret of the webhook is made if there is none, and shown once.
+    To switch them on, give --stack and --image; once they are on, what is not given stays as it is. Prints what to
+    enter at GitHub. The secret of the webhook is made if there is none, and shown once.
     """
     how = How(key, not no_wait)
+    wish = _wish(stack, image, expires, allow_forks, with_secrets)
     if off:
-        given = (stack, image, expires, secret_file, allow_forks, with_secrets, new_secret)
         hint = f"ownstack app pipeline review-apps {production} --off"
-        must(not any(one not in (None, False) for one in given), "Nothing else is given with --off.", hint)
+        must(not (wish or secret_file or new_secret), "Nothing else is given with --off.", hint)
         _switch_off(session, how, production)
         return
+    must(wish or secret_file or new_secret, "Give --stack and --image, or what is to change, or --off.", _EXAMPLE)
     must(not (secret_file and new_secret), "Give either --secret-file or --new-secret.", _EXAMPLE)
-    body = _body(stack, image, expires) | {"forks": allow_forks, "secrets": with_secrets}
     secret = None if secret_file is None else _own_secret(secret_file)
-    _switch_on(session, how, production, body, _Secret(secret, new=new_secret))
+    _switch_on(session, how, production, wish, _Secret(secret, new=new_secret))
 
 
 class _Secret(NamedTuple):
@@ -91,12 +100,13 @@ class _Secret(NamedTuple):
     new: bool
 
 
-def _body(stack: str | None, image: str | None, expires: str | None) -> Json:
-    """As the API wants it. Raises a usage Failure for what makes no sense."""
-    must(stack and image, "Give --stack and --image, or --off.", _EXAMPLE)
-    assert image is not None
-    _must_be_template(image)
-    return {"stack": stack, "image": image} | ({} if expires is None else {"expires": seconds_of(expires)})
+def _wish(stack: str | None, image: str | None, expires: str | None, forks: bool | None, secrets: bool | None) -> Json:
+    """What is given, as the API wants it. Raises a usage Failure for what makes no sense."""
+    if image is not None:
+        _must_be_template(image)
+    given = {"stack": stack, "image": image, "forks": forks, "secrets": secrets}
+    lifetime = {} if expires is None else {"expires": None if expires == _NEVER else seconds_of(expires)}
+    return {name: value for name, value in given.items() if value is not None} | lifetime
 
 
 def _must_be_template(image: str) -> None:
@@ -107,9 +117,13 @@ def _must_be_template(image: str) -> None:
     must_be_image(_PLACEHOLDER.sub("1", image))
 
 
-def _switch_on(session: Session, how: How, production: str, body: Json, secret: _Secret) -> None:
-    view = _send(session, how, "PUT", production, body)
-    if not how.wait:
+def _switch_on(session: Session, how: How, production: str, wish: Json, secret: _Secret) -> None:
+    """Send what is wished, completed by what is; nothing, if only a secret is to be made."""
+    present = _present(session, production)
+    body = _OFF | (present or {}) | wish
+    must("stack" in body and "image" in body, f"{production} has none yet: give --stack and --image.", _EXAMPLE)
+    view = _send(session, how, "PUT", production, body) if wish else None
+    if view is not None and not how.wait:
         tell(session, how, view, "")
         return
     session.output.say(f"Pull requests get review apps of {production} on {body['stack']}: {production}-pr-NUMBER.")
@@ -118,19 +132,42 @@ def _switch_on(session: Session, how: How, production: str, body: Json, secret: 
     session.output.document({"command": view, "webhook": webhook})
 
 
+_OFF: Json = {"expires": None, "forks": False, "secrets": False}
+"""What is not said of review apps that are not switched on."""
+
+
+def _present(session: Session, production: str) -> Json | None:
+    """How pull requests get review apps now, as it is sent; None: they get none."""
+    with _explained(session, production):
+        found: Json | None = session.client.get(_pipeline(production)).get("review_apps")
+    return None if found is None else {name: found[name] for name in ("stack", "image", *_OFF)}
+
+
 def _send(session: Session, how: How, method: str, production: str, body: Json | None = None) -> Json:
-    try:
+    with _explained(session, production):
         return send(session, how, method, f"{_pipeline(production)}/review-apps", body)
+
+
+@contextmanager
+def _explained(session: Session, production: str) -> Iterator[None]:
+    """Failures say why there is no such pipeline, where there is none, and how what is kept is given up."""
+    try:
+        yield
     except Failure as failure:
         if failure.code == "pipeline-unknown":
             _explain(session, production, failure)
+        if failure.code == "secrets-for-forks":
+            own = f"ownstack config:set {production} --review KEY=VALUE"
+            failure.hint = f"--no-with-secrets or --no-allow-forks. Values of their own: {own}"
         raise
 
 
 def _explain(session: Session, app: str, failure: Failure) -> None:
     """Why there is no such pipeline: there is no such app, which is raised, or it is a stage of another's."""
     pipeline = session.client.get(f"/apps/{segment(app)}")["pipeline"]
-    if pipeline is not None and pipeline != app:
+    if pipeline is None:
+        failure.message, failure.hint = f"{app} has no pipeline.", f"ownstack app pipeline create {app}"
+    elif pipeline != app:
         failure.message = f"{app} is a stage of {pipeline}: review apps are made of the production app."
         failure.hint = f"ownstack app pipeline review-apps {pipeline} …"
 
@@ -154,11 +191,11 @@ _EXAMPLE = "--stack review-stack --image 'ghcr.io/org/app:pr-{number}-{sha}'"
 def seconds_of(text: str) -> int:
     """A time as it is typed (`90m`, `36h`, `5d`), in seconds. Raises a usage Failure."""
     found = _TIME.fullmatch(text)
-    must(found, f"{text!a} is no time.", "--expires 90m, 36h or 5d")
+    must(found, f"{text!a} is no time.", "--expires 90m, 36h, 5d or never")
     assert found is not None
     seconds = int(found[1]) * _SECONDS[found[2]]
-    must(seconds >= _SHORTEST, f"{text} is too short: at least 1m.", "--expires 90m, 36h or 5d")
-    must(seconds <= _LONGEST, f"{text} is too long: at most 366d.", "--expires 90m, 36h or 5d")
+    must(seconds >= _SHORTEST, f"{text} is too short: at least 1m.", "--expires 90m, 36h, 5d or never")
+    must(seconds <= _LONGEST, f"{text} is too long: at most 366d.", "--expires 90m, 36h, 5d or never")
     return seconds
 
 

@@ -40,7 +40,10 @@ def group() -> typer.Typer:
 
 
 def new(session: Session) -> None:
-    """Print a fresh secret key. It is kept nowhere: put it where OWNSTACK_SECRET_KEY or a file of it comes from."""
+    """Print a fresh secret key. It is kept nowhere: put it where OWNSTACK_SECRET_KEY or a file of it comes from.
+
+    A file is to be its owner's alone (chmod 600): `ownstack up` refuses a secret.key that is open to others.
+    """
     key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()  # as `ownstack_vault` does, which may not be here
     session.output.say(key)
     session.output.document({"secret_key": key})

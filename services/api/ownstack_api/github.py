@@ -55,7 +55,7 @@ def signature_of(headers: Headers) -> str:
 def unsigned() -> Problem:
     """What is said of all that is not signed by whom it has to be, whatever is wrong."""
     detail = f"The body is not signed, in {SIGNATURE}, with the secret of a webhook that is known here."
-    hint = "POST /api/v1/pipelines/{production}/webhook gives a URL and a secret: set both, as they are, at GitHub."
+    hint = "ownstack app pipeline review-apps APP --new-secret gives a URL and a secret: enter both at GitHub."
     return Problem(401, "signature-invalid", detail, hint=hint, headers={"WWW-Authenticate": SIGNATURE})
 
 

@@ -154,6 +154,16 @@ def test_whoever_does_not_types_its_name(
     )
 
 
+def test_where_nobody_can_be_asked_nothing_is_done_and_that_is_said(fake: Fake, ownstack: Run) -> None:
+    ended = ownstack("app", "destroy", "pr-7")
+    assert (ended.code, fake.asked) == (2, [])
+    assert ended.err.splitlines() == [
+        "error: Nothing was done: it has to be confirmed, and nobody can be asked here.",
+        "hint: With --force it is done: pr-7 will be removed from all its stacks, and is gone here. "
+        "Its config can never be read again.",
+    ]
+
+
 SHA = "1f0c9ab" + "0" * 33
 REVIEW = {"production": "shop", "number": 7, "sha": SHA, "expires_at": 86_400_000_000, "closing": False}
 REVIEWED = {**APP, "name": "shop-pr-7", "pipeline": None, "cloned_from": "shop", "review": REVIEW}

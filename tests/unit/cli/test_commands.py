@@ -95,6 +95,13 @@ class TestAPromotion:
         assert "partially succeeded in 2.5s: It did not come to us-1." in ended.out
         assert "ownstack retry shop --stack us-1" in ended.err
 
+    def test_how_to_try_again_is_said_once_for_all_stacks(self, fake: Fake, ownstack: Run) -> None:
+        end = fact(12, "PromotionFailed", promotion="c1")
+        self.promoted(fake, "failed", end, states={"eu-1": "expired", "us-1": "failed", "ap-1": "succeeded"})
+        ended = ownstack("app", "pipeline", "promote", "shop-staging")
+        told = "try again on eu-1 and us-1, one by one: ownstack retry shop --stack STACK"
+        assert [line for line in ended.err.splitlines() if "again" in line] == [told]
+
     def test_one_that_ended_before_anything_was_shown_still_says_why_on_every_stack(
         self, fake: Fake, ownstack: Run
     ) -> None:
@@ -433,7 +440,8 @@ def retried(fake: Fake, state: str, *facts: dict[str, Any]) -> None:
     fake.on("POST", "/apps/shop/retries", admitted("StackRetryRequested"))
     fake.on("GET", "/history", page({"sequence": 8, "event": asked}))
     fake.on("GET", "/events", stream(*facts))
-    fake.on("GET", "/deployments/c1.us-1", ok({"stack": "us-1", "state": state, "message": None}))
+    said = {"message": facts[-1]["data"].get("message")}
+    fake.on("GET", "/deployments/c1.us-1", ok({"stack": "us-1", "state": state, **said}))
 
 
 def test_a_retry_waits_for_its_own_attempt(fake: Fake, ownstack: Run) -> None:
@@ -447,6 +455,12 @@ def test_a_retry_that_fails_again_fails(fake: Fake, ownstack: Run) -> None:
     retried(fake, "failed", fact(10, "StackDeployFailed", stack="us-1", job="c1.us-1.2", code="x", message="Still."))
     ended = ownstack("retry", "shop", "--stack", "us-1", "--json")
     assert (ended.code, ended.json[0]["state"]) == (1, "failed")
+
+
+def test_why_a_retry_failed_is_said_once(fake: Fake, ownstack: Run) -> None:
+    retried(fake, "failed", fact(10, "StackDeployFailed", stack="us-1", job="c1.us-1.2", code="x", message="Still."))
+    lines = ownstack("retry", "shop", "--stack", "us-1").out.splitlines()
+    assert lines[-2:] == ["  ✗ us-1  failed: Still.", "us-1 failed"]
 
 
 def test_a_new_token_is_printed_alone_so_that_a_script_can_take_it(fake: Fake, ownstack: Run) -> None:

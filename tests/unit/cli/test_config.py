@@ -54,6 +54,18 @@ def kept(fake: Fake, app: dict[str, Any]) -> None:
     fake.on("GET", "/apps/shop", ok(app))
 
 
+def waits(fake: Fake, status: str) -> None:
+    """c9 is a deployment of shop that waits and ends so; c7 is a promotion, and c8 goes to another stack."""
+    deployment: dict[str, Any] = {"kind": "deploy", "source": None, "source_release": None, "config_change": True}
+    fake.on("GET", "/rollouts/c7", ok(rollout("queued", id="c7", states={"eu-1": "pending"})))
+    fake.on("GET", "/rollouts/c8", ok(rollout("queued", id="c8", states={"us-1": "pending"}, **deployment)))
+    about = {"id": "c9", "states": {"eu-1": "pending"}, **deployment}
+    queued = ok(rollout("queued", release=None, image=None, behind="c0", **about))
+    fake.on("GET", "/rollouts/c9", queued, queued, ok(rollout(status, **about)))
+    ends = {"succeeded": "DeploySucceeded", "failed": "DeployFailed", "superseded": "DeploySuperseded"}
+    fake.on("GET", "/events", stream(fact(30, ends[status], rollout="c9")))
+
+
 SCOPES: list[tuple[tuple[str, ...], dict[str, Any], str]] = [
     ((), {}, "for all its stacks"),
     (("--stack", "eu-1"), {"stack": "eu-1"}, "on eu-1 alone"),
@@ -98,7 +110,6 @@ class TestSetting:
             ((), on(("eu-1", "nothing", False)), "nothing-runs", "Nothing of shop runs there yet"),
             (("--stack", "us-1"), on(("eu-1", "live", True), ("us-1", "nothing", False)), "nothing-runs", "Nothing of"),
             ((), on(("eu-1", "live", False)), "same", "shop runs with these values already"),
-            ((), on(("eu-1", "live", True), queue=("c9",)), "queued", "c9 has it: a release that waits"),
             ((), on(("eu-1", "live", True)), "outdated", "eu-1 still runs with the config from before"),
             (("--no-deploy",), on(("eu-1", "live", True)), "no-deploy", "The next release of shop has it."),
             (("--review",), on(("eu-1", "live", True)), "review", "What is cloned of shop from now on has it."),
@@ -115,9 +126,46 @@ class TestSetting:
         )
         assert (plain.code, json.code) == (0, 0)
         assert plain.out.splitlines()[1].startswith(said)
-        assert json.json["queued"] == ("c9" if code == "queued" else None)
-        assert ("ownstack history --app shop --follow" in plain.out) == (code == "queued")
-        assert (json.json["kept"], json.json["rollout"], json.json["command"]["id"]) == (code, None, "c1")
+        assert (json.json["kept"], json.json["queued"], json.json["rollout"]) == (code, None, None)
+        assert json.json["command"]["id"] == "c1"
+
+    @pytest.mark.parametrize(("status", "code"), [("succeeded", 0), ("failed", 1), ("superseded", 1)])
+    def test_a_release_that_waits_and_has_it_is_watched_as_one_of_its_own(
+        self, fake: Fake, ownstack: Run, status: str, code: int
+    ) -> None:
+        kept(fake, on(("eu-1", "live", True), queue=("c7", "c8", "c9")))
+        waits(fake, status)
+        plain = ownstack("config:set", "shop", "A=1")
+        assert (plain.code, plain.out.splitlines()[1:4]) == (
+            code,
+            [
+                "The release of shop that waits for its turn has it.",
+                "shop, with its new config",
+                "  waits for c0, which is under way",
+            ],
+        )
+        assert plain.out.splitlines()[-1] == f"{status} in 2.5s"
+        assert fake.to("/events")[0].headers["Last-Event-ID"] == "10"
+
+    def test_for_programs_it_is_named_and_said_how_it_ended(self, fake: Fake, ownstack: Run) -> None:
+        kept(fake, on(("eu-1", "live", True), queue=("c7", "c8", "c9")))
+        waits(fake, "failed")
+        json = ownstack("config:set", "shop", "A=1", "--json").json
+        assert (json["kept"], json["queued"], json["command"]["id"]) == ("queued", "c9", "c1")
+        assert (json["rollout"]["id"], json["rollout"]["status"]) == ("c9", "failed")
+
+    @pytest.mark.parametrize("queue", [(), ("c7", "c8")])
+    def test_one_that_has_begun_since_is_watched_too(self, fake: Fake, ownstack: Run, queue: tuple[str, ...]) -> None:
+        kept(fake, {**on(("eu-1", "live", True), queue=queue), "rollout": "c9"})
+        waits(fake, "failed")
+        ended = ownstack("config:set", "shop", "A=1")
+        assert (ended.code, ended.out.splitlines()[1]) == (1, "The release of shop that is under way has it.")
+
+    def test_one_that_goes_to_other_stacks_has_nothing_to_do_with_it(self, fake: Fake, ownstack: Run) -> None:
+        kept(fake, {**on(("eu-1", "live", True)), "rollout": "c8"})
+        waits(fake, "failed")
+        ended = ownstack("config:set", "shop", "A=1", "--json").json
+        assert (ended["kept"], ended["queued"], ended["rollout"]) == ("outdated", None, None)
 
     def test_nobody_waits_who_does_not_want_to(self, fake: Fake, ownstack: Run) -> None:
         fake.on("PATCH", "/apps/shop/config", accepted("ConfigSet"))
@@ -291,7 +339,10 @@ def test_a_stack_that_an_app_is_not_on_is_said_to_be_wrong(fake: Fake, ownstack:
 
 def test_an_app_without_variables_says_how_to_set_one(fake: Fake, ownstack: Run) -> None:
     has(fake, "shop")
-    assert "ownstack config:set shop KEY=VALUE" in ownstack("config", "shop").out
+    fake.on("GET", "/apps/shop", ok(on(("eu-1", "live", False))))
+    how = "To set one: ownstack config:set shop KEY=VALUE"
+    assert ownstack("config", "shop").out == f"shop has no variables. {how}\n"
+    assert ownstack("config", "shop", "--stack", "eu-1").out == f"shop has no variables on eu-1. {how}\n"
 
 
 class TestComparing:

@@ -10,7 +10,7 @@ import dotenv
 import pytest
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.fake import Fake, admitted, ok, problem
-from tests.unit.cli.test_config import CANARY, kept, on, released, variable
+from tests.unit.cli.test_config import CANARY, kept, on, released, variable, waits
 
 from ownstack.exits import Failure
 from ownstack.giving import of_file
@@ -120,6 +120,32 @@ def test_a_line_that_can_not_be_read_is_named_and_not_shown(
     assert line is None or f"line {line} " in ended.err
 
 
+@pytest.mark.parametrize("name", ["1BAD", "FOO-BAR", "Ü", "export A.B"])
+def test_a_name_that_is_none_is_said_to_be_and_which_there_may_be(tmp_path: Path, name: str) -> None:
+    (tmp_path / "env").write_text(f"A=1\n{name}={CANARY}\n")
+    with pytest.raises(Failure, match="line 2 has a name before its `=` that no variable can have") as raised:
+        of_file(str(tmp_path / "env"))
+    assert "Names are of letters (A to Z, a to z), digits and underscores" in (raised.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "line", [f'B="{CANARY}', f"B='{CANARY}", f'export B = "{CANARY}\\"', "B='a\\'b", f'B=\'{CANARY}\nC="2"']
+)
+def test_a_quote_that_is_not_closed_is_said_to_be(tmp_path: Path, line: str) -> None:
+    (tmp_path / "env").write_text(f"A=1\n{line}\n")
+    with pytest.raises(Failure, match="line 2 opens a quote that is not closed"):
+        of_file(str(tmp_path / "env"))
+
+
+@pytest.mark.parametrize("line", ["B='a' 'b", 'B="a" b', "B=it's", "B=a'b\"c", "# B='"])
+def test_a_quote_elsewhere_is_not_said_to_be_open(tmp_path: Path, line: str) -> None:
+    (tmp_path / "env").write_text(f"A=1\n{line}\n")
+    try:
+        of_file(str(tmp_path / "env"))
+    except Failure as failure:
+        assert "quote that" not in failure.message  # noqa: PT017 - some can be read
+
+
 def test_a_name_without_a_value_is_no_variable_and_may_be_a_line_of_a_key(tmp_path: Path) -> None:
     (tmp_path / "env").write_text("A=1\nMIIEvQIBADANBgkqhkiG9w0\n")
     with pytest.raises(Failure, match=r"line 2 can't be read") as raised:
@@ -212,17 +238,33 @@ def test_a_push_that_one_app_refuses_goes_on_with_the_next_and_fails(fake: Fake,
     words = ("config:push", "--file", str(file), "--app", "shop", "--app", "blog")
     plain, json = ownstack(*words), ownstack(*words, "--json")
     assert (plain.code, json.code) == (1, 1)
-    assert plain.err == "error: shop: There is no app 'shop'.\n"
+    assert plain.err == "error: There is no app 'shop'.\n"
     shop, blog = json.json["apps"]
     assert (shop["error"]["code"], shop["exit"], shop["command"]) == ("app-unknown", 3, None)
     assert (blog["error"], blog["exit"], blog["kept"], blog["command"]["id"]) == (None, 0, "nothing-runs", "c2")
     assert ownstack(*words[:-2]).code == 3
 
 
+def test_of_a_refusal_it_is_said_which_app_it_is_of(fake: Fake, ownstack: Run, file: Path) -> None:
+    fake.on("PATCH", "/apps/shop/config", problem(409, "config-too-large", "Too many.", "Fewer."))
+    ended = ownstack("config:push", "--file", str(file), "--app", "shop")
+    assert (ended.code, ended.err) == (3, "error: shop: Too many.\nhint: Fewer.\n")
+
+
 def test_a_release_that_fails_makes_the_push_fail(fake: Fake, ownstack: Run, file: Path) -> None:
     released(fake, "failed", states={"eu-1": "failed"})
     ended = ownstack("config:push", "--file", str(file), "--app", "shop", "--json")
     assert (ended.code, [app["exit"] for app in ended.json["apps"]], ended.json["twice"]) == (1, [1], [])
+
+
+def test_a_release_that_waits_and_has_it_is_waited_for_and_makes_the_push_fail(
+    fake: Fake, ownstack: Run, file: Path
+) -> None:
+    kept(fake, on(("eu-1", "live", True), queue=("c9",)))
+    waits(fake, "failed")
+    ended = ownstack("config:push", "--file", str(file), "--app", "shop", "--json")
+    (app,) = ended.json["apps"]
+    assert (ended.code, app["exit"], app["queued"], app["rollout"]["status"]) == (1, 1, "c9", "failed")
 
 
 def test_when_the_server_can_not_be_asked_the_rest_is_not_tried(fake: Fake, ownstack: Run, file: Path) -> None:

@@ -111,6 +111,26 @@ def test_whoever_stops_reading_ends_it_quietly(fake: Fake) -> None:
     assert ended.stderr == ""
 
 
+IMPORTING = """
+import signal, sys
+
+class Presses:
+    \"\"\"Ctrl-C while the modules of the CLI are imported.\"\"\"
+
+    def find_spec(self, name, *_):
+        if name == "ownstack.output":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Presses())
+import ownstack.main
+"""
+
+
+def test_ctrl_c_ends_it_quietly_also_while_it_starts() -> None:
+    ended = subprocess.run([sys.executable, "-c", IMPORTING], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
 def test_the_base_installation_starts_without_any_service(tmp_path: Path, run_alone: Callable[[str], str]) -> None:
     code = "from ownstack.main import assemble, main; assemble(main); import sys; print(*sys.modules)"
     loaded = run_alone(code).split()

@@ -19,7 +19,29 @@ SECRET = "wh-s3cret"
 MINE = "mine" * 8
 
 
+def is_on(fake: Fake, **chosen: Any) -> dict[str, Any]:
+    """How shop's review apps are made already."""
+    present = {"stack": "review-stack", "image": IMAGE, "expires": None, "forks": False, "secrets": False, **chosen}
+    fake.on("GET", "/pipelines/shop", ok({"production": "shop", "stages": [STAGE], "review_apps": present}))
+    return present
+
+
+def is_off(fake: Fake) -> None:
+    fake.on("GET", "/pipelines/shop", ok({"production": "shop", "stages": [STAGE], "review_apps": None}))
+
+
+def sent(fake: Fake) -> list[Any]:
+    """How they were said to be made."""
+    return [asked.body for asked in fake.asked if asked.method == "PUT"]
+
+
 def switched(fake: Fake, *, exists: bool = False, url: str = URL, secret: str = SECRET) -> None:
+    is_off(fake)
+    changed(fake, exists=exists, url=url, secret=secret)
+
+
+def changed(fake: Fake, *, exists: bool = True, url: str = URL, secret: str = SECRET) -> None:
+    """What is sent is admitted, and the webhook is there or is made."""
     fake.on("PUT", "/pipelines/shop/review-apps", admitted("ReviewAppsEnabled"))
     fake.on("GET", "/pipelines/shop/webhook", ok({"url": url, "exists": exists}))
     fake.on("POST", "/pipelines/shop/webhook", Answer(201, {"url": url, "secret": secret}))
@@ -40,7 +62,8 @@ def test_switched_on_it_says_what_to_enter_at_github_and_the_secret_once(fake: F
     switched(fake)
     ended = ownstack(*ON)
     assert ended.code == 0
-    assert fake.asked[0].body == {"stack": "review-stack", "image": IMAGE, "forks": False, "secrets": False}
+    chosen = {"stack": "review-stack", "image": IMAGE, "expires": None, "forks": False, "secrets": False}
+    assert sent(fake) == [chosen]
     assert ended.out.startswith("Pull requests get review apps of shop on review-stack: shop-pr-NUMBER.\n")
     assert entered(ended.out) == {
         "Payload URL": URL,
@@ -101,10 +124,70 @@ def test_or_from_standard_input(fake: Fake, ownstack: Run, monkeypatch: pytest.M
     ],
 )
 def test_what_is_chosen_is_sent(fake: Fake, ownstack: Run, options: tuple[str, ...], body: dict[str, Any]) -> None:
+    is_off(fake)
     fake.on("PUT", "/pipelines/shop/review-apps", accepted("ReviewAppsEnabled"))
     ended = ownstack(*ON, *options, "--no-wait")
-    assert (ended.out, len(fake.asked)) == ("Sent: ReviewAppsEnabled c1\n", 1)
-    assert {name: fake.asked[0].body[name] for name in body} == body
+    assert (ended.out, len(fake.asked)) == ("Sent: ReviewAppsEnabled c1\n", 2)
+    assert {name: sent(fake)[0][name] for name in body} == body
+
+
+CHOSEN = {"expires": 432_000, "forks": True, "secrets": False}
+"""What was chosen once, beside stack and image."""
+
+
+class TestOnceTheyAreOn:
+    """What is not given stays as it is."""
+
+    def switched(self, fake: Fake, **chosen: Any) -> dict[str, Any]:
+        present = is_on(fake, **chosen)
+        changed(fake)
+        return present
+
+    def test_a_new_secret_is_made_and_nothing_else_is_changed(self, fake: Fake, ownstack: Run) -> None:
+        self.switched(fake, **CHOSEN)
+        plain, json = (ownstack(*ON[:4], "--new-secret", *more) for more in ((), ("--json",)))
+        assert (plain.code, json.code, sent(fake), made(fake)) == (0, 0, [], [{}, {}])
+        assert plain.out.startswith("Pull requests get review apps of shop on review-stack: shop-pr-NUMBER.\n")
+        assert (entered(plain.out)["Secret"], json.json["command"]) == (SECRET, None)
+
+    @pytest.mark.parametrize(
+        ("options", "change"),
+        [
+            (ON[4:], {}),
+            (("--stack", "other"), {"stack": "other"}),
+            (("--image", "shop:pr-{number}"), {"image": "shop:pr-{number}"}),
+            (("--expires", "36h"), {"expires": 129_600}),
+            (("--expires", "never"), {"expires": None}),
+            (("--no-allow-forks",), {"forks": False}),
+            (("--no-allow-forks", "--with-secrets"), {"forks": False, "secrets": True}),
+        ],
+    )
+    def test_what_is_given_is_changed_and_the_rest_stays(
+        self, fake: Fake, ownstack: Run, options: tuple[str, ...], change: dict[str, Any]
+    ) -> None:
+        present = self.switched(fake, **CHOSEN)
+        ended = ownstack(*ON[:4], *options)
+        assert (ended.code, sent(fake), made(fake)) == (0, [{**present, **change}], [])
+
+    def test_the_secrets_of_production_are_kept_away_again(self, fake: Fake, ownstack: Run) -> None:
+        present = self.switched(fake, secrets=True)
+        ended = ownstack(*ON[:4], "--no-with-secrets")
+        assert (ended.code, sent(fake)) == (0, [{**present, "secrets": False}])
+
+    def test_what_is_refused_of_what_stays_names_how_it_is_given_up(self, fake: Fake, ownstack: Run) -> None:
+        is_on(fake, secrets=True)
+        refused = problem(409, "secrets-for-forks", "Anybody may.", "leave out one of both")
+        fake.on("PUT", "/pipelines/shop/review-apps", refused)
+        ended = ownstack(*ON[:4], "--allow-forks")
+        assert (ended.code, "hint: --no-with-secrets or --no-allow-forks." in ended.err) == (3, True)
+
+
+@pytest.mark.parametrize("options", [("--new-secret",), ("--expires", "5d"), ("--stack", "review-stack")])
+def test_while_they_are_off_stack_and_image_are_needed(fake: Fake, ownstack: Run, options: tuple[str, ...]) -> None:
+    is_off(fake)
+    ended = ownstack(*ON[:4], *options)
+    assert (ended.code, [asked.method for asked in fake.asked]) == (2, ["GET"])
+    assert ended.err.startswith("error: shop has none yet: give --stack and --image.\n")
 
 
 def test_an_address_that_github_can_not_reach_is_said_to_be_one(fake: Fake, ownstack: Run) -> None:
@@ -120,22 +203,24 @@ def test_switched_off_nothing_is_made(fake: Fake, ownstack: Run) -> None:
 
 
 def test_what_is_refused_makes_no_secret(fake: Fake, ownstack: Run) -> None:
+    is_off(fake)
     fake.on("PUT", "/pipelines/shop/review-apps", problem(409, "secrets-for-forks", "Anybody may.", "Leave out one."))
-    assert (ownstack(*ON, "--allow-forks", "--with-secrets").code, len(fake.asked)) == (3, 1)
+    assert (ownstack(*ON, "--allow-forks", "--with-secrets").code, len(sent(fake)), made(fake)) == (3, 1, [])
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
         (*ON[:4],),
-        (*ON[:6],),
         (*ON, "--off"),
+        (*ON[:4], "--off", "--no-allow-forks"),
         (*ON[:4], "--off", "--new-secret"),
         (*ON, "--expires", "5"),
         (*ON, "--expires", "0d"),
         (*ON, "--expires", "367d"),
         (*ON[:6], "--image", "App:pr-{number}"),
         (*ON, "--expires", "5w"),
+        (*ON, "--expires", "Never"),
         (*ON, "--expires", "-5d"),
         (*ON, "--expires", "٥d"),
         (*ON, "--secret-file", "x", "--new-secret"),
@@ -164,9 +249,9 @@ def test_a_placeholder_that_is_none_is_named_and_those_that_there_are(fake: Fake
 
 
 def no_pipeline(fake: Fake, app: Answer) -> None:
-    for method in ("PUT", "DELETE"):
-        refused = problem(409, "pipeline-unknown", "shop has no pipeline.", "ownstack app pipeline create shop")
-        fake.on(method, "/pipelines/shop/review-apps", refused)
+    fake.on("GET", "/pipelines/shop", problem(404, "pipeline-unknown", "There is no pipeline 'shop'."))
+    refused = problem(409, "pipeline-unknown", "shop has no pipeline.", "ownstack app pipeline create shop")
+    fake.on("DELETE", "/pipelines/shop/review-apps", refused)
     fake.on("GET", "/apps/shop", app)
 
 
@@ -190,7 +275,8 @@ def test_an_app_that_is_not_there_is_said_to_be_none(fake: Fake, ownstack: Run) 
 
 def test_one_without_a_pipeline_is_told_how_to_have_one(fake: Fake, ownstack: Run) -> None:
     no_pipeline(fake, ok({**APP, "pipeline": None}))
-    assert "hint: ownstack app pipeline create shop" in ownstack(*ON).err
+    told = ["error: shop has no pipeline.", "hint: ownstack app pipeline create shop"]
+    assert ownstack(*ON).err.splitlines() == told
 
 
 def test_a_pipeline_shows_how_pull_requests_get_their_apps_and_which_there_are(fake: Fake, ownstack: Run) -> None:

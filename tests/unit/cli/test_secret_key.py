@@ -97,6 +97,39 @@ async def test_the_key_of_another_house_is_refused(tmp_path: Path) -> None:
     assert (await refusal(tmp_path)).code == "secret-key-wrong"
 
 
+async def test_the_hint_for_a_wrong_key_is_what_mends_this_house(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sealed_by(tmp_path)
+    (tmp_path / NAME).write_text(new_secret_key())
+    assert f"ownstack secret rotate --data {tmp_path} --forget-lost" in str((await refusal(tmp_path)).hint)
+    monkeypatch.setenv("OWNSTACK_SECRET_KEY", new_secret_key())
+    assert f"ownstack secret rewrap --data {tmp_path} --forget-lost" in str((await refusal(tmp_path)).hint)
+    assert main(["secret", "rewrap", "--data", str(tmp_path), "--forget-lost"]) == 0
+    await sealed_by(tmp_path)
+
+
+async def test_whoever_rotates_a_wrong_key_is_told_the_same(tmp_path: Path) -> None:
+    await sealed_by(tmp_path)
+    (tmp_path / NAME).write_text(new_secret_key())
+    for work in (rotating.rewrap, rotating.rotate):
+        with pytest.raises(Failure) as found:
+            work(tmp_path, forget_lost=False)
+        assert f"ownstack secret rotate --data {tmp_path} --forget-lost" in str(found.value.hint)
+
+
+async def test_a_house_with_a_wrong_key_in_its_file_begins_anew_with_another(tmp_path: Path) -> None:
+    await sealed_by(tmp_path)
+    (tmp_path / NAME).write_text(new_secret_key())
+    assert main(["secret", "rotate", "--data", str(tmp_path), "--forget-lost"]) == 0
+    await sealed_by(tmp_path)
+
+
+def test_whoever_makes_a_key_is_told_that_its_file_is_theirs_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["secret", "new", "--help"]) == 0
+    assert "chmod 600" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
 async def test_a_key_that_is_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
     await sealed_by(tmp_path)
