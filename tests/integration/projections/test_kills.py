@@ -40,8 +40,9 @@ async def test_killed_again_and_again_it_ends_with_the_same_rows(circle: Circle,
 
 
 async def _project(url: str, database: str, batches: int) -> int | None:
-    """Run the child, and kill it in the middle of a batch. Returns its exit code."""
-    child = await asyncio.create_subprocess_exec(sys.executable, CHILD, url, database, stdout=asyncio.subprocess.PIPE)
+    """Run the child, and kill it in the middle of its last batch, or soon after. Returns its exit code."""
+    command = (sys.executable, CHILD, url, database, str(batches))
+    child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert child.stdout is not None
     begun = 0
     async for _ in child.stdout:
