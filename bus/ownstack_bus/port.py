@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-PASSING = frozenset({"disk-full", "bus-io-error", "bus-busy", "bus-unavailable"})
+PASSING = frozenset({"disk-full", "bus-io-error", "bus-busy", "bus-unavailable", "bus-topics-missing"})
 """Codes of errors that may pass by themselves: nothing was written, nothing was lost, trying again is right."""
 
 

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from ownstack_bus.clocks import Clock, wall_clock
@@ -24,6 +25,7 @@ from ownstack_bus.embedded.writer import Writer
 from ownstack_bus.meter import Meter, Unmetered
 from ownstack_bus.partitioning import partition_of
 from ownstack_bus.port import Actor, At, BusError, Outgoing, Processor, Record, Sink
+from ownstack_bus.waiting import Waiting
 from ownstack_contracts.topics import DEFAULT_PARTITIONS, TOPICS, Topic
 
 MAX_RECORD_BYTES = 1024 * 1024
@@ -164,19 +166,20 @@ class EmbeddedBus:
                 yield record
 
     def tail(self, topic: str, partition: int, start: At | None = None) -> AsyncIterator[Record]:
-        """See Bus."""
+        """See Bus. A file that can't be read for now is waited for."""
         log = self._logs.at(topic, partition)
         return self._tail(log, At(offset=log.end) if start is None else start)
 
     async def _tail(self, log: Log, start: At) -> AsyncIterator[Record]:
         more = asyncio.Event()
         log.listen(more)
+        waiting = Waiting(f"Whoever follows {log.place.topic}/{log.place.partition}")
         try:
-            cursor = Cursor(self._reader, log, await self._reader.find(log, start))
+            cursor = Cursor(self._reader, log, await waiting.through(partial(self._reader.find, log, start)))
             while True:
                 more.clear()
                 self._writer.check()
-                for record in await cursor.take(_BATCH):
+                for record in await waiting.through(partial(cursor.take, _BATCH)):
                     yield record
                 if not cursor.behind:
                     await more.wait()

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 
-from ownstack_bus.attempts import FIRST_DELAY_S, Attempts, ProcessorFailed, decided, not_restored, trying
+from ownstack_bus.attempts import Attempts, ProcessorFailed, decided, not_restored, trying
 from ownstack_bus.embedded.inputs import Inputs
 from ownstack_bus.embedded.ledger import Fence
 from ownstack_bus.embedded.log import Log, Logs
@@ -17,7 +17,8 @@ from ownstack_bus.embedded.reader import Reader
 from ownstack_bus.embedded.telling import Told
 from ownstack_bus.embedded.times import Times
 from ownstack_bus.embedded.writer import Writer
-from ownstack_bus.port import PASSING, BusError, Outgoing, Processor, Record, Restored
+from ownstack_bus.port import BusError, Outgoing, Processor, Record, Restored
+from ownstack_bus.waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +31,6 @@ SLICE = 16
 TURN = 1_000
 """Others on the event loop get a turn once so many outputs were made. Not more often: with each turn, the threads that
 wait for the interpreter's lock may take it for some milliseconds."""
-
-LAST_DELAY_S = 5.0
 
 Factory = Callable[[int], Processor]
 
@@ -80,7 +79,7 @@ class _Owner:
         self._in_flight: asyncio.Future[None] | None = None
         self._woken = 0
         self._attempts = Attempts(partition)
-        self._delay = FIRST_DELAY_S
+        self._waiting = Waiting(f"Partition {partition} of {around.consumer!r}")
 
     async def run(self) -> None:
         """Until cancelled, or BusError."""
@@ -106,11 +105,7 @@ class _Owner:
             self._inputs.careful_until(failure.batch)
             await self._attempts.count(failure)
         except BusError as error:
-            if error.code not in PASSING:
-                raise
-            if self._delay == FIRST_DELAY_S:
-                logger.warning("Partition %d of %r waits: %s", self.partition, self._around.consumer, error)
-            await self._until_writable()
+            await self._until_writable(error)
 
     async def _restore(self) -> Processor:
         """A new processor, at the place where the last commit left off."""
@@ -200,7 +195,7 @@ class _Owner:
     def _committed(self, future: asyncio.Future[None]) -> None:
         # The error is looked at here: nobody may be left who awaits it.
         if not future.cancelled() and future.exception() is None:
-            self._delay = FIRST_DELAY_S
+            self._waiting.over()
         self._inputs.more.set()
 
     async def _settle(self) -> None:
@@ -212,14 +207,15 @@ class _Owner:
         if in_flight:
             await in_flight
 
-    async def _until_writable(self) -> None:
-        """Wait, longer and longer until a commit succeeds. A small write is tried first: restoring may be long."""
+    async def _until_writable(self, error: BusError) -> None:
+        """Wait, longer and longer until a commit succeeds. A small write is tried first: restoring may be long.
+
+        Raises BusError for what does not pass by itself.
+        """
         self._in_flight = None
         while True:
-            await asyncio.sleep(self._delay)
-            self._delay = min(self._delay * 2, LAST_DELAY_S)
+            await self._waiting.out(error)
             try:
                 return await self._around.writer.probe()
-            except BusError as error:
-                if error.code not in PASSING:
-                    raise
+            except BusError as again:
+                error = again

@@ -16,6 +16,7 @@ from ownstack_bus.embedded.writer import Writer
 from ownstack_bus.inboxes import KeyInbox
 from ownstack_bus.port import Actor, Record
 from ownstack_bus.progress import Progress
+from ownstack_bus.waiting import Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +93,11 @@ class Group:
         self._actors = Actors(actor, self.acknowledge)
         self._intakes: dict[int, _Intake] = {}
         self._more = asyncio.Event()
+        self._waiting = Waiting(repr(consumer))
 
     async def run(self) -> None:
-        """Work until cancelled; then cancel the actors, and return when they have ended.
+        """Work until cancelled; then cancel the actors, and return when they have ended. A file that can't be read for
+        now is waited for.
 
         Raises BusError `bus-corrupt`, `bus-closed`.
         """
@@ -131,7 +134,7 @@ class Group:
             return {log: (progress.position, progress.encoded()) for log, progress in found.items()}
 
         # In the writer's thread, so after every acknowledgement that was submitted before.
-        for log_id, (position, done) in (await self._writer.run(progress)).items():
+        for log_id, (position, done) in (await self._waiting.through(lambda: self._writer.run(progress))).items():
             log = next(log for log in self._logs if log.id == log_id)
             self._intakes[log_id] = _Intake(Cursor(self._reader, log, position), Progress(position, done))
         self._told.begun()
@@ -142,7 +145,7 @@ class Group:
             self._more.clear()
             self._writer.check()
             for intake in self._intakes.values():
-                if records := await intake.take():
+                if records := await self._waiting.through(intake.take):
                     self._told.taken(len(records), [intake.cursor])
                 for record in records:
                     self._actors.hand_over(record)

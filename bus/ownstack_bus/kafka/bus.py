@@ -79,19 +79,20 @@ class KafkaBus:
     async def process(
         self, service: str, inputs: Sequence[str], history: str, factory: Callable[[int], Processor]
     ) -> None:
-        """See Bus."""
-        self._check()
+        """See Bus. Raises BusError `unknown-topic`, and what the function of this name tells."""
+        for topic in (*inputs, history):
+            await self.partitions(topic)
         await process(self._clients, service, inputs, history, factory, self._check)
 
     async def work(self, topic: str, group: str, actor: Actor) -> None:
-        """See Bus."""
-        self._check()
+        """See Bus. Raises BusError `unknown-topic`, and what the function of this name tells."""
+        await self.partitions(topic)
         await work(self._clients, topic, group, actor, self._check)
 
     async def project(self, topic: str, group: str, sink: Sink) -> None:
-        """See Bus. What the sink raises is raised. Raises BusError `records-gone`, `positions-ahead`,
+        """See Bus. What the sink raises is raised. Raises BusError `unknown-topic`, `records-gone`, `positions-ahead`,
         `bus-stalled`, `bus-not-allowed`, `bus-closed`."""
-        self._check()
+        await self.partitions(topic)
         await project(self._clients, topic, group, sink, self._check)
 
     async def read(

@@ -9,25 +9,20 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.producer.message_accumulator import MessageAccumulator
 
+from ownstack_bus.kafka.starting import stop
+
 CLOSING_S = 5.0
 
 Sent = asyncio.Future[Any]
 
 
 async def close(producer: AIOKafkaProducer) -> bool:
-    """Let what is under way go out, and close its connections. False: that took too long, and the rest was given up.
-
-    Raises what its sender has met; the connections are closed then, too.
-    """
-    stopping = asyncio.ensure_future(producer.stop())
+    """Let what is under way go out, and close its connections. False: that took too long, and the rest was given up."""
+    stopping = asyncio.ensure_future(stop(producer))
     done, _ = await asyncio.wait({stopping}, timeout=CLOSING_S)
     if not done:
         await cut_off(producer)
-    try:
-        await stopping
-    except BaseException:
-        await producer.client.close()
-        raise
+    await stopping
     return bool(done)
 
 
@@ -40,7 +35,7 @@ async def cut_off(producer: AIOKafkaProducer) -> None:
         sender.cancel()
         await asyncio.wait({sender})
     _fail_all(producer._message_accumulator)
-    await producer.stop()
+    await stop(producer)
 
 
 def _fail_all(accumulator: MessageAccumulator) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from ownstack_bus.kafka.clients import Clients
+from ownstack_bus.kafka.fetching import fetched
 from ownstack_bus.kafka.group import Group
 from ownstack_bus.kafka.owning import Owner, Surroundings
 from ownstack_bus.kafka.starting import ended, stop
@@ -29,9 +30,16 @@ ANSWER_S = 5.0
 class Membership(ConsumerRebalanceListener):
     """Listening waits for nothing and takes no lock: owners are begun, cancelled, or put back to their places."""
 
-    def __init__(self, clients: Clients, consumer: AIOKafkaConsumer, service: str, inputs: Sequence[str]) -> None:
-        """consumer: started, and subscribed to nothing."""
-        self._clients, self._consumer = clients, consumer
+    def __init__(
+        self,
+        clients: Clients,
+        consumer: AIOKafkaConsumer,
+        service: str,
+        inputs: Sequence[str],
+        polled: Callable[[], None],
+    ) -> None:
+        """consumer: started, and subscribed to nothing. polled: told again and again that the consumer works."""
+        self._clients, self._consumer, self._polled = clients, consumer, polled
         self._service = service
         self._topics = {clients.topic(topic): topic for topic in inputs}
         self._group = Group(consumer, clients.named(service))
@@ -42,7 +50,7 @@ class Membership(ConsumerRebalanceListener):
         self._dropping: set[asyncio.Task[None]] = set()
         self._settled = asyncio.Event()
         self._leaving = False
-        self._away = False
+        self._away: set[Owner] = set()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, around: Surroundings) -> None:
@@ -70,6 +78,7 @@ class Membership(ConsumerRebalanceListener):
         await stop(self._consumer)
         poll.cancel()  # in a rebalance it waits for an end that never comes
         await asyncio.gather(poll, return_exceptions=True)
+        self._clients.meter.assigned(self._service, (), beginning=1)  # who begins again is not in order
         if self._failed.done():
             self._failed.exception()
 
@@ -111,6 +120,7 @@ class Membership(ConsumerRebalanceListener):
 
     def _ended(self, owner: Owner, task: asyncio.Task[None]) -> None:
         del self._tasks[owner]
+        self._away.discard(owner)
         if not task.cancelled():
             self._fail(task.exception() or RuntimeError("an owner ended by itself"))
 
@@ -143,15 +153,15 @@ class Membership(ConsumerRebalanceListener):
             found[self._topics[place.topic]] = max(mark[0] if mark else 0, start)
         return found
 
-    def away(self, error: Exception) -> None:
-        """See Member. Said once for all owners."""
+    def away(self, owner: Owner, error: Exception) -> None:
+        """See Member. Said once for all owners, until each of them has come back."""
         if not self._away:
             logger.warning("%r waits for Kafka at %s: %r", self._service, self._clients.servers, error)
-        self._away = True
+        self._away.add(owner)
 
     def restored(self, owner: Owner) -> None:
         """See Member."""
-        self._away = False
+        self._away.discard(owner)
         self._place(owner)
         self._tell()
 
@@ -175,7 +185,8 @@ class Membership(ConsumerRebalanceListener):
         """Feed the owners until the consumer is stopped."""
         while True:
             self._around.check()
-            found = await self._consumer.getmany(timeout_ms=POLL_MS)
+            found = await fetched(self._consumer, timeout_ms=POLL_MS)
+            self._polled()
             # No turn for others until all is handed over: an owner that begins anew meanwhile would miss it.
             for place, records in found.items():
                 owner = self._owners.get(place.partition)

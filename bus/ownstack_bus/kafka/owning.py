@@ -16,7 +16,7 @@ from ownstack_bus.attempts import FIRST_DELAY_S, Attempts, ProcessorFailed, deci
 from ownstack_bus.clocks import PartitionTime, ticking, wall_clock
 from ownstack_bus.kafka import reading
 from ownstack_bus.kafka.clients import Clients
-from ownstack_bus.kafka.errors import passes, translated
+from ownstack_bus.kafka.errors import is_unexpected, passes, translated
 from ownstack_bus.kafka.headway import Headway
 from ownstack_bus.kafka.intake import Fetched, Intake
 from ownstack_bus.kafka.reading import Check
@@ -58,7 +58,7 @@ class Member(Protocol):
     def passed(self, owner: Owner) -> None:
         """There may be room again in its intake."""
 
-    def away(self, error: Exception) -> None:
+    def away(self, owner: Owner, error: Exception) -> None:
         """The cluster can't be reached, or not be used for now."""
 
     def dropped(self, transactions: Transactions) -> None:
@@ -140,8 +140,8 @@ class Owner:
                 raise found from error
         elif error.code not in PASSING:
             raise error
-        if isinstance(error, BusError) or passes(error):
-            self._around.member.away(error)
+        if isinstance(error, BusError) or (passes(error) and not is_unexpected(error)):
+            self._around.member.away(self, error)
             self.headway.excused()
         elif self._delay == FIRST_DELAY_S:
             fenced = _is_fenced(error)

@@ -14,10 +14,12 @@ from aiokafka.structs import ConsumerRecord
 
 from ownstack_bus.kafka.clients import Clients
 from ownstack_bus.kafka.errors import translating
+from ownstack_bus.kafka.fetching import fetched
 from ownstack_bus.kafka.reading import POLL_MS, Check
-from ownstack_bus.kafka.starting import Waiting, ended, started
+from ownstack_bus.kafka.starting import STEADY_S, ended, started
 from ownstack_bus.kafka.watching import Watchdog
 from ownstack_bus.port import BusError, Sink
+from ownstack_bus.waiting import Waiting
 from ownstack_contracts.topics import TOPICS
 
 logger = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ async def project(clients: Clients, topic: str, group: str, sink: Sink, check: C
     Raises BusError `records-gone` when the sink wants records of a topic that keeps all, and they are not there;
     `positions-ahead` when it is past the end of such a topic; `bus-stalled`; and what `translated` tells.
     """
-    waiting = Waiting(f"Group {group}, which follows {topic},")
+    waiting = Waiting(f"Group {group}, which follows {topic},", STEADY_S)
     while True:
         await sink.positions()  # whose rows can't be reached does not join: each coming and going halts all others
         consumer = clients.consumer(
@@ -102,7 +104,7 @@ class _Member(ConsumerRebalanceListener):
         if self._assigned is not None and self._placed is None:
             await self._place(self._assigned)
         with translating(self._clients.servers):
-            found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
+            found = await fetched(self._consumer, timeout_ms=POLL_MS, max_records=BATCH)
         for place, records in found.items():
             await self._apply(place, records)
 

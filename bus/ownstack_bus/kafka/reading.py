@@ -9,8 +9,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from ownstack_bus.kafka.clients import Clients
 from ownstack_bus.kafka.errors import translating
-from ownstack_bus.kafka.starting import Waiting, begin, started, stop
+from ownstack_bus.kafka.fetching import fetched
+from ownstack_bus.kafka.starting import STEADY_S, begin, started, stop
 from ownstack_bus.port import At, BusError, Record
+from ownstack_bus.waiting import Waiting
 
 POLL_MS = 200
 """A reader that waits looks up so often whether the bus was closed."""
@@ -72,7 +74,7 @@ async def read(
 
 async def tail(clients: Clients, place: TopicPartition, start: At | None, check: Check) -> AsyncIterator[Record]:
     """Records from `start`, or from now, on, as they come. A cluster that is away is waited for."""
-    waiting = Waiting(f"Whoever follows {place.topic}/{place.partition}")
+    waiting = Waiting(f"Whoever follows {place.topic}/{place.partition}", STEADY_S)
     at: int | None = None
     while True:
         check()
@@ -121,6 +123,6 @@ def _place(consumer: AIOKafkaConsumer, place: TopicPartition, offset: int) -> No
 
 async def _more(clients: Clients, consumer: AIOKafkaConsumer, place: TopicPartition) -> list[Record]:
     with translating(clients.servers):
-        found = await consumer.getmany(place, timeout_ms=POLL_MS)
+        found = await fetched(consumer, place, timeout_ms=POLL_MS)
     await asyncio.sleep(0)
     return [clients.record(record) for record in found.get(place, ())]

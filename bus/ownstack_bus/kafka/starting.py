@@ -11,19 +11,30 @@ from typing import Any, TypeVar
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.conn import collect_hosts, create_conn
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError
 
 from ownstack_bus.kafka.clients import Clients
 from ownstack_bus.kafka.errors import UNAVAILABLE, translated
-from ownstack_bus.port import BusError
 
 logger = logging.getLogger(__name__)
 
-FIRST_DELAY_S = 0.1
-LAST_DELAY_S = 5.0
+STEADY_S = 5.0
+"""What has not failed again for so long has passed."""
 CANCEL_S = 1.0
 GRACE_S = 1.0
 """A start that is cancelled may come to its end within so long: aiokafka would leave its first connection open."""
+
+_PARTS = ("_coordinator", "_fetcher", "_sender")
+_TASKS = (
+    "_sync_task",
+    "_coordination_task",
+    "_heartbeat_task",
+    "_commit_refresh_task",
+    "_reset_committed_task",
+    "_fetch_task",
+    "_sender_task",
+)
+"""What aiokafka's clients, and their parts, have begun."""
 
 C = TypeVar("C", AIOKafkaConsumer, AIOKafkaProducer, AIOKafkaAdminClient)
 
@@ -41,13 +52,15 @@ async def started(clients: Clients, client: C) -> AsyncIterator[C]:
 async def begin(clients: Clients, client: Any) -> None:
     """Start a consumer, a producer or an admin client; if that fails it is stopped.
 
-    Raises BusError `bus-unavailable`, `bus-not-allowed`, `bus-tls`, and what else `translated` tells.
+    Raises BusError `bus-unavailable`, `bus-topics-missing`, `bus-not-allowed`, `bus-tls`, and what else `translated`
+    tells.
     """
     try:
         await start(client)
     except BaseException as error:
         await stop(client)
-        if isinstance(error, KafkaConnectionError):
+        # A topic is unknown also when no broker has told of it in time.
+        if isinstance(error, KafkaConnectionError | UnknownTopicOrPartitionError):
             why = await _why(clients) or error
             raise translated(why, clients.servers) from why
         if isinstance(error, KafkaError | OSError | TimeoutError):
@@ -68,18 +81,38 @@ async def start(client: Any) -> None:
 
 async def stop(client: Any) -> None:
     """Close its connections. In a task of its own: aiokafka swallows a cancellation that comes meanwhile, and may raise
-    that of a task of its own, which is nobody's here."""
-    closing = asyncio.ensure_future(client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+    that of a task of its own, which is nobody's here. What fails is said, and no more: the client holds nothing that is
+    not to be had anew, and whoever stops it may do so because of another error."""
+    closing = asyncio.ensure_future(_closed(client))
     try:
         await asyncio.wait({closing})
     except asyncio.CancelledError:
         await asyncio.wait({closing})
         raise
+
+
+async def _closed(client: Any) -> None:
+    closing = asyncio.ensure_future(client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+    await asyncio.wait({closing})
     if closing.cancelled():
         logger.info("a client of Kafka was cut off while it ended")
-        await (client.client if isinstance(client, AIOKafkaProducer) else client._client).close()
+    elif (error := closing.exception()) is not None:
+        logger.warning("a client of Kafka did not end in good order, and is cut off: %r", error)
     else:
-        closing.result()
+        return
+    try:
+        await _cut_off(client)
+    except Exception:
+        logger.exception("a client of Kafka could not be cut off")
+
+
+async def _cut_off(client: Any) -> None:
+    """End what is left of it: its tasks, then its connections."""
+    connections = client.client if isinstance(client, AIOKafkaProducer) else client._client
+    parts = [connections, *(getattr(client, name, None) for name in _PARTS)]
+    await ended(task for part in parts for name in _TASKS if (task := getattr(part, name, None)) is not None)
+    connections._sync_task = None  # which has ended
+    await connections.close()
 
 
 async def ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
@@ -106,27 +139,3 @@ async def _why(clients: Clients) -> BaseException | None:
             connection.close()
             return None
     return found
-
-
-class Waiting:
-    """Waits out a cluster that is away: longer and longer, and says so once."""
-
-    def __init__(self, who: str) -> None:
-        """who: waits, as the log names it."""
-        self._who = who
-        self._delay = FIRST_DELAY_S
-
-    async def out(self, error: BusError) -> None:
-        """Wait before the next try. Raises `error` if it does not pass by itself."""
-        if error.code != UNAVAILABLE:
-            raise error
-        if self._delay == FIRST_DELAY_S:
-            logger.warning("%s waits, and goes on by itself: %s", self._who, error)
-        await asyncio.sleep(self._delay)
-        self._delay = min(2 * self._delay, LAST_DELAY_S)
-
-    def over(self) -> None:
-        """The cluster has answered."""
-        if self._delay != FIRST_DELAY_S:
-            logger.warning("%s goes on", self._who)
-        self._delay = FIRST_DELAY_S

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from ownstack_bus.kafka.clients import Clients
 from ownstack_bus.kafka.ending import close, looked_at
@@ -126,11 +125,8 @@ class Transactions:
         """Let go of it. What is under way is begun no further; the outcome is what the cluster has."""
         if self._under_way is not None:
             self._under_way.cancel()
-        try:
-            if not await close(self._producer):
-                logger.info("what a transactional producer had not sent is given up")
-        except (KafkaError, TimeoutError, OSError, AssertionError) as error:
-            logger.info("a transactional producer did not close cleanly: %r", error)
+        if not await close(self._producer):
+            logger.info("what a transactional producer had not sent is given up")
 
 
 def _append(batch: Any, record: Outgoing) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import UnknownTopicOrPartitionError
 from aiokafka.structs import ConsumerRecord
 
 from ownstack_bus.actors import Actors
@@ -15,70 +14,60 @@ from ownstack_bus.inboxes import KeyInbox
 from ownstack_bus.kafka.assignors import sticky
 from ownstack_bus.kafka.clients import Clients
 from ownstack_bus.kafka.committing import Ack, Committer, partition_lost
-from ownstack_bus.kafka.errors import passes, translating
+from ownstack_bus.kafka.errors import translating
+from ownstack_bus.kafka.fetching import fetched
 from ownstack_bus.kafka.group import Group
 from ownstack_bus.kafka.holding import Holding
 from ownstack_bus.kafka.joining import Joining
 from ownstack_bus.kafka.reading import Check
-from ownstack_bus.kafka.starting import start, stop
+from ownstack_bus.kafka.starting import STEADY_S, started, stop
 from ownstack_bus.kafka.watching import Watchdog
 from ownstack_bus.port import Actor, BusError
-
-logger = logging.getLogger(__name__)
+from ownstack_bus.waiting import Waiting
 
 BATCH = 1_000
 POLL_MS = 500
 LAST_COMMIT_S = 2.0
-FIRST_DELAY_S = 0.1
-LAST_DELAY_S = 5.0
 
 
 async def work(clients: Clients, topic: str, group: str, actor: Actor, check: Check) -> None:
-    """See Bus. check: asked again and again whether to go on; what it raises is raised.
+    """See Bus. A cluster that is away is waited for. check: asked again and again whether to go on; what it raises is
+    raised.
 
-    Raises BusError `unknown-topic`, `bus-not-allowed`, `bus-tls`, `bus-stalled`, `bus-metadata-refused`, `bus-error`.
+    Raises BusError `bus-not-allowed`, `bus-tls`, `bus-stalled`, `bus-metadata-refused`, `bus-error`.
     """
-    with translating(clients.servers):
-        consumer = await _started(clients, topic, group)
-        try:
-            await Member(clients, consumer, topic, group, actor, check).run()
-        finally:
-            await stop(consumer)
-
-
-async def _started(clients: Clients, topic: str, group: str) -> AIOKafkaConsumer:
-    """A consumer, as soon as the cluster can be reached.
-
-    Raises BusError `unknown-topic`.
-    """
-    delay = FIRST_DELAY_S
+    waiting = Waiting(f"Group {group}", STEADY_S)
     while True:
+        check()
         consumer = clients.consumer(
             group_id=clients.named(group), partition_assignment_strategy=(sticky(),), **clients.session()
         )
         try:
-            await start(consumer)
-            if clients.topic(topic) not in await consumer.topics():
-                raise BusError("unknown-topic", f"There is no topic {topic!r}. Run `ownstack bus setup` first.")
-        except BaseException as error:
-            await stop(consumer)
-            if not passes(error):
-                raise
-            if delay == FIRST_DELAY_S:
-                logger.warning("Group %s waits for Kafka at %s: %s", group, clients.servers, error)
-        else:
-            return consumer
-        await asyncio.sleep(delay)
-        delay = min(2 * delay, LAST_DELAY_S)
+            async with started(clients, consumer):
+                with translating(clients.servers):
+                    if clients.topic(topic) not in await consumer.topics():
+                        raise UnknownTopicOrPartitionError(clients.topic(topic))
+                    await Member(clients, consumer, topic, group, actor, check, waiting.over).run()
+        except BusError as error:
+            check()
+            await waiting.out(error)
 
 
 class Member:
     """One member of a group: takes the records of its partitions and hands them to the actors."""
 
     def __init__(
-        self, clients: Clients, consumer: AIOKafkaConsumer, topic: str, group: str, actor: Actor, check: Check
+        self,
+        clients: Clients,
+        consumer: AIOKafkaConsumer,
+        topic: str,
+        group: str,
+        actor: Actor,
+        check: Check,
+        polled: Callable[[], None],
     ) -> None:
-        self._check = check
+        """consumer: started. polled: told again and again that the consumer does its work."""
+        self._check, self._polled = check, polled
         self._clients = clients
         self._consumer = consumer
         self._topic = topic
@@ -111,23 +100,14 @@ class Member:
         await stop(self._consumer)  # which ends the poll, too
         poll.cancel()
         await asyncio.gather(poll, *parts, return_exceptions=True)
-        self._clients.meter.assigned(self._name, ())
+        # Who begins again is not in order before it has joined.
+        self._clients.meter.assigned(self._name, (), beginning=1)
 
     async def _poll(self) -> None:
-        warned = False
         while not self._ending:
             self._check()
-            try:
-                found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
-            except KafkaError as error:
-                if not passes(error):
-                    raise
-                if not warned:
-                    logger.warning("Group %s waits for Kafka at %s: %r", self._name, self._clients.servers, error)
-                warned = True
-                await asyncio.sleep(FIRST_DELAY_S)
-                continue
-            warned = warned and not found
+            found = await fetched(self._consumer, timeout_ms=POLL_MS, max_records=BATCH)
+            self._polled()
             for place, records in found.items():
                 if self._joining.settled and not self._ending:
                     self._take(self._joining.held[place], records)

@@ -151,7 +151,7 @@ async def test_tail_and_project_begin_when_the_cluster_comes(
 ) -> None:
     await bus.publish([Outgoing(H, "acme", b"1", partition=0)])
     await asyncio.to_thread(cluster.brokers[0].stop)
-    caplog.set_level(logging.WARNING, "ownstack_bus.kafka.starting")
+    caplog.set_level(logging.WARNING, "ownstack_bus.waiting")
     tailed, rows = Seen[int](), Rows()
     tail = asyncio.ensure_future(tailing(bus, 0, tailed))
     async with running(bus.project(H, "readmodel", rows)):

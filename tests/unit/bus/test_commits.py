@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.contract.bus.parts import Echo, Seen, everything, numbered, of_key, running, until, values
 
+from ownstack_bus import waiting
 from ownstack_bus.embedded import EmbeddedBus, processing, working
 from ownstack_bus.embedded.ledger import Ledger
 from ownstack_bus.port import Bus, BusError, Inbox, Outgoing, Record
@@ -45,8 +46,8 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
         insert(ledger, rows)
 
     monkeypatch.setattr(Ledger, "_insert", checked)
-    monkeypatch.setattr(processing, "FIRST_DELAY_S", 0.001)
-    monkeypatch.setattr(processing, "LAST_DELAY_S", 0.001)
+    monkeypatch.setattr(waiting, "FIRST_DELAY_S", 0.001)
+    monkeypatch.setattr(waiting, "LAST_DELAY_S", 0.001)
     return disk
 
 
@@ -209,9 +210,9 @@ async def test_what_is_acknowledged_does_not_come_again_after_an_error_even_if_n
         record = await inbox.get()
         assert record
         seen.add(record.value.decode())
-        waiting = asyncio.ensure_future(inbox.done(record))
+        done = asyncio.ensure_future(inbox.done(record))
         await asyncio.sleep(0)
-        waiting.cancel()
+        done.cancel()
         await bus.publish(numbered(HISTORY.name, "acme", 1))  # once this is durable, so is what was submitted before
         if len(seen.items) == 1:
             raise BusError("some-error", "of the actor")

@@ -7,6 +7,7 @@ until the last of them has ended or has closed the descriptor.
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import hashlib
 import os
@@ -20,6 +21,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between two tries; flock can't be waited for without a thread that can't be stopped."""
 ABOVE_STANDARD = 10
 """Descriptors from here on: those that a program is given (0 to 3) must not be in the way when it is started."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def lock_path(state: Path, place: str) -> Path:
@@ -62,10 +65,11 @@ async def _opened(path: Path, until: float, clock: Clock) -> int:
     try:
         return await with_descriptors(lambda: _open(path), until, clock)
     except OSError as error:
+        cure = "Free some room there" if error.errno in _FULL else "Make its folder writable for the deployer"
         raise PhaseFailed(
             "state-unusable",
-            f"The lock {path} can't be opened: {error.strerror}. "
-            "Make its folder writable for the deployer, or choose another with OWNSTACK_DEPLOYER_STATE.",
+            f"The lock {path} can't be opened: {error.strerror}. {cure}, or choose another with "
+            "OWNSTACK_DEPLOYER_STATE.",
         ) from error
 
 

@@ -11,7 +11,6 @@ import contextlib
 import errno
 import os
 import signal
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +18,8 @@ from ownstack_deployer.drivers.port import PhaseFailed
 
 LOCK_DESCRIPTOR = 3
 """Where the program finds the lock. A single digit, so that `3>&-` closes it in every shell."""
+EXIT_POLL = 0.05
+"""Seconds between two looks whether a program has ended that can't be watched."""
 GROUP_POLL = 0.05
 """Seconds between two looks whether a process group has ended."""
 UNKILLABLE_AFTER = 10.0
@@ -118,7 +119,7 @@ def exit_of(pid: int) -> asyncio.Future[int]:
     """What is set to the program's exit code (negative: the signal that killed it) when it has ended."""
     ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     if not _watch(pid, ended):
-        threading.Thread(target=_wait, args=(pid, ended), daemon=True, name=f"wait-{pid}").start()
+        _look(pid, ended)
     return ended
 
 
@@ -135,15 +136,21 @@ def _watch(pid: int, ended: asyncio.Future[int]) -> bool:
         os.close(descriptor)
         _tell(ended, os.waitpid(pid, 0)[1])
 
-    loop.add_reader(descriptor, reap)
+    try:
+        loop.add_reader(descriptor, reap)
+    except OSError:  # the kernel watches no more
+        os.close(descriptor)
+        return False
     return True
 
 
-def _wait(pid: int, ended: asyncio.Future[int]) -> None:
-    """Watch it from a thread."""
-    status = os.waitpid(pid, 0)[1]
-    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        ended.get_loop().call_soon_threadsafe(_tell, ended, status)
+def _look(pid: int, ended: asyncio.Future[int]) -> None:
+    """Look now and then, which takes nothing that could have run out: nobody may lose sight of what was started."""
+    found, status = os.waitpid(pid, os.WNOHANG)
+    if found:
+        _tell(ended, status)
+    else:
+        ended.get_loop().call_later(EXIT_POLL, _look, pid, ended)
 
 
 def _tell(ended: asyncio.Future[int], status: int) -> None:
