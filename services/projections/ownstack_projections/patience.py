@@ -5,14 +5,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
 from ownstack_bus.port import PASSING, BusError, Record, Sink
 from ownstack_projections.stopped import Outrun
-from ownstack_readmodel import passes
+from ownstack_readmodel import DatabaseUnusable, passes
+
+T = TypeVar("T")
+Failed = DBAPIError | DatabaseUnusable | BusError | Outrun
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +28,12 @@ PASSED_S = 3 * LAST_DELAY_S
 
 
 class Patience:
-    """What waits, and for how long. `what`: is done, as the log names it."""
+    """What waits, and for how long. `what`: is done, as the log names it; `limit`: seconds that it waits at most before
+    something works again."""
 
-    def __init__(self, what: str) -> None:
-        self._what = what
+    def __init__(self, what: str, limit: float = math.inf) -> None:
+        self._what, self._limit = what, limit
+        self._waited = 0.0
         self._said: str | None = None
         self._failed: float | None = None
         self._delay = FIRST_DELAY_S
@@ -38,25 +45,27 @@ class Patience:
             return None
         return f"It waits before {self._what}: the log says for what."
 
-    async def through(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do `work`, from the beginning whenever it fails for something that passes. Raises what does not pass."""
+    async def through(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do `work`, from the beginning whenever it fails for something that passes. Raises what does not pass, or has
+        not passed by the limit."""
         while True:
             try:
-                await work()
-            except (DBAPIError, BusError, Outrun) as error:
-                if not _passes(error):
+                result = await work()
+            except (DBAPIError, DatabaseUnusable, BusError, Outrun) as error:
+                if not _passes(error) or self._waited >= self._limit:
                     raise
                 await self._wait(error)
             else:
-                return self.worked()
+                self.worked()
+                return result
 
     def worked(self) -> None:
         """Something was stored: whatever it was, it has passed."""
         if self._said is not None:
             log.warning("%s: goes on", self._what)
-        self._said, self._failed, self._delay = None, None, FIRST_DELAY_S
+        self._said, self._failed, self._delay, self._waited = None, None, FIRST_DELAY_S, 0.0
 
-    async def _wait(self, error: DBAPIError | BusError | Outrun) -> None:
+    async def _wait(self, error: Failed) -> None:
         why = str(error.orig if isinstance(error, DBAPIError) else error)
         if why != self._said:
             log.warning(
@@ -66,6 +75,7 @@ class Patience:
             )
         self._said, self._failed = why, time.monotonic()
         await asyncio.sleep(self._delay)
+        self._waited += self._delay
         self._delay = min(self._delay * 2, LAST_DELAY_S)
 
 
@@ -85,7 +95,9 @@ class Patient:
         self._patience.worked()
 
 
-def _passes(error: DBAPIError | BusError | Outrun) -> bool:
+def _passes(error: Failed) -> bool:
     if isinstance(error, BusError):
         return error.code in PASSING
+    if isinstance(error, DatabaseUnusable):
+        return error.passing
     return isinstance(error, Outrun) or passes(error)

@@ -63,6 +63,7 @@ class HistorySink:
         self._readmodel, self._executor, self._changes = readmodel, executor, changes
         self._offsets = Offsets(POSITIONS, HISTORY.name, suffix)
         self._turn = asyncio.Lock()
+        self._unsure = False
 
     async def positions(self) -> Mapping[int, int]:
         """Per partition the offset of the next record wanted."""
@@ -84,12 +85,11 @@ class HistorySink:
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """Nothing is applied meanwhile, and the tables may be exchanged. It goes on from what they hold then."""
+        """Nothing is applied meanwhile, and the tables may be exchanged. It goes on from what they hold then, which it
+        looks up when the next records come: a database that is away is no matter of whoever exchanges them."""
         async with self._turn:
-            try:
-                yield
-            finally:
-                await self._in_thread(self._load)
+            self._unsure = True
+            yield
 
     async def _in_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
@@ -98,10 +98,14 @@ class HistorySink:
     def _load(self) -> Mapping[int, int]:
         self.rows.forget()
         with self._readmodel.reading() as connection:
-            return self._offsets.load(connection)
+            positions = self._offsets.load(connection)
+        self._unsure = False
+        return positions
 
     def _apply(self, partition: int, records: Sequence[Record]) -> _Batch:
         started = time.perf_counter()
+        if self._unsure:
+            self._load()
         try:
             batch = self._fold_and_store(partition, self._wanted(partition, records))
         except Outrun:

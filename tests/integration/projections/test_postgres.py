@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event
 from tests.bench.histories import Chronicle, promoted, shop
 from tests.integration.projections.conftest import FILE, Circle
+from tests.integration.projections.losing import Losing
 from tests.real.postgres import away, database, hang_up
 from tests.unit.projections.house import dump
 from tests.unit.projections.test_logs import NOW, printed
@@ -72,48 +71,23 @@ async def test_a_connection_that_is_lost_before_any_statement_or_commit_loses_no
 ) -> None:
     """Each batch meets the loss one statement later than the one before, until one comes through without."""
     monkeypatch.setattr(patience, "FIRST_DELAY_S", 0.01)
-    losing = _Losing(circle.readmodel.engine, database_url)
+    losing = Losing(circle.readmodel.engine, database_url, "projections")
     chronicle = shop(Chronicle())
+    tried = 0
     async with circle.projecting():
         await circle.publish(chronicle.records)
         assert await circle.readmodel.wait_for_sequence("acme", len(chronicle.records), SOON)
-        while losing.met == losing.tried:
-            promoted(chronicle, losing.tried)
-            losing.arm()
+        while losing.met or not tried:
+            promoted(chronicle, tried)
+            tried += 1
+            losing.arm(tried)
             await circle.publish(chronicle.records)
             await _holds(circle, len(chronicle.records))
-        losing.disarm()
-    assert losing.met > 8
+    assert tried > 8
     projected = dump(circle.readmodel)
     assert len(projected["rm_history"]) == len(chronicle.records)
     await rebuild(circle.bus, circle.readmodel)
     assert dump(circle.readmodel) == projected
-
-
-class _Losing:
-    """Ends all connections before the n-th statement or commit of the thread of the projections, each time it is
-    armed one later. `met`: so often there was an n-th."""
-
-    def __init__(self, engine: Engine, url: str) -> None:
-        self.tried = self.met = 0
-        self._url = url
-        self._left = 0
-        event.listen(engine, "before_cursor_execute", lambda *_: self._passed())
-        event.listen(engine, "commit", lambda _: self._passed())
-
-    def arm(self) -> None:
-        self.tried += 1
-        self._left = self.tried
-
-    def disarm(self) -> None:
-        self._left = 0
-
-    def _passed(self) -> None:
-        if self._left and threading.current_thread().name.startswith("projections"):
-            self._left -= 1
-            if not self._left:
-                self.met += 1
-                hang_up(self._url)
 
 
 async def _holds(circle: Circle, sequence: int) -> None:

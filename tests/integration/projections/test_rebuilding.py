@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 
+import psycopg
 import pytest
 from sqlalchemy import delete, inspect, update
+from sqlalchemy.exc import DBAPIError
 from tests.bench.histories import Chronicle, promoted, shop
 from tests.integration.projections.conftest import Circle
 from tests.unit.projections.house import dump
@@ -14,6 +17,8 @@ from ownstack_bus.port import Outgoing
 from ownstack_contracts.topics import HISTORY
 from ownstack_projections.rebuild import rebuild
 from ownstack_projections.stopped import HistoryDamaged
+from ownstack_readmodel import DatabaseUnusable
+from ownstack_readmodel.shadows import Shadows
 from ownstack_readmodel.tables import APPS, LOG_LINES
 from ownstack_readmodel.tables import HISTORY as HISTORY_ROWS
 
@@ -96,4 +101,24 @@ async def test_a_rebuild_of_a_damaged_history_leaves_the_live_tables(circle: Cir
     with pytest.raises(HistoryDamaged):
         await rebuild(circle.bus, circle.readmodel)
     assert dump(circle.readmodel) == before
+    assert not _beside(circle)
+
+
+async def test_a_rebuild_that_has_no_room_says_so_at_once_and_makes_room_again(
+    circle: Circle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own tables have filled the disk, and all else waits: it does not wait as well."""
+    await circle.publish(chronicle_of(1).records)
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    sqlite = circle.readmodel.engine.dialect.name == "sqlite"
+    why = full if sqlite else psycopg.errors.DiskFull("could not extend file: No space left on device")
+
+    def index(shadows: Shadows) -> None:
+        raise DBAPIError("CREATE INDEX", None, why)
+
+    monkeypatch.setattr(Shadows, "index", index)
+    with pytest.raises(DatabaseUnusable, match="no room") as refused:
+        await rebuild(circle.bus, circle.readmodel)
+    assert (refused.value.code, refused.value.passing) == ("rebuild-no-room", False)
     assert not _beside(circle)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 from tests.bench.histories import Chronicle, promoted
-from tests.real.postgres import database
+from tests.real.postgres import away, database
 from tests.unit.projections.house import House, dump
 
 from ownstack_projections.stopped import Outrun
@@ -67,6 +69,24 @@ async def test_after_an_exchange_by_others_it_goes_on_from_their_tables(
     projected = dump(house.readmodel)
     await build(builder, chronicle, len(chronicle.records))
     assert dump(house.readmodel) == projected
+
+
+async def test_who_was_paused_for_an_exchange_looks_what_the_new_tables_hold_when_facts_come(
+    house: House, chronicle: Chronicle, url: str
+) -> None:
+    """The database may be away just then: that is no matter of whoever exchanged them."""
+    promoted(chronicle, 1)
+    await house.take(chronicle.records[:40])
+    with ExitStack() as gone:
+        async with house.sink.paused():
+            await build(house, chronicle, 50)
+            gone.enter_context(away(url))
+        with pytest.raises(DBAPIError):
+            await house.take(chronicle.records)
+    await house.take(chronicle.records)
+    assert house.sink.counts.doubled == 0
+    assert house.sink.counts.facts == len(chronicle.records) - 10
+    assert await house.readmodel.last_sequence("acme") == len(chronicle.records)
 
 
 async def test_what_it_had_in_memory_of_the_old_tables_is_forgotten(

@@ -16,6 +16,7 @@ from ownstack_contracts.topics import HISTORY, LOGS
 from ownstack_projections import patience as patience_module
 from ownstack_projections.main import GROUP, Projections
 from ownstack_projections.patience import Patience, Patient
+from ownstack_readmodel import DatabaseUnusable
 
 WAITS = "It waits before projecting ownstack.history: the log says for what."
 
@@ -94,3 +95,42 @@ async def test_what_does_not_fail_again_has_passed_also_where_nothing_comes(monk
     monkeypatch.setattr(patience_module, "PASSED_S", -1.0)
     assert patience.waits is None
     task.cancel()
+
+
+async def test_patience_with_a_limit_raises_what_has_not_passed_by_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience_module, "FIRST_DELAY_S", 0.001)
+    monkeypatch.setattr(patience_module, "LAST_DELAY_S", 0.004)
+    patience, times = Patience("putting the new tables in place", limit=0.01), 0
+
+    async def counted() -> None:
+        nonlocal times
+        times += 1
+        await fails()
+
+    with pytest.raises(BusError, match="no room"):
+        await patience.through(counted)
+    assert times == 5, "after 1, 2, 4 and 4 ms"
+    patience.worked()
+    with pytest.raises(BusError):
+        await patience.through(counted)
+    assert times == 10, "as often as at first"
+
+
+async def test_patience_gives_what_was_worked_out_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience_module, "FIRST_DELAY_S", 0.0)
+    given = iter([DatabaseUnusable("rebuild-running", "It runs.", "Wait.", passing=True), None])
+
+    async def works() -> int:
+        if error := next(given):
+            raise error
+        return 7
+
+    assert await Patience("building the tables anew").through(works) == 7
+
+
+async def test_a_database_that_is_not_usable_for_good_is_not_waited_for() -> None:
+    async def refused() -> None:
+        raise DatabaseUnusable("rebuild-no-room", "There is none.", "Make some.")
+
+    with pytest.raises(DatabaseUnusable, match="none"):
+        await Patience("building the tables anew").through(refused)
