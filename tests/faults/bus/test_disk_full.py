@@ -44,7 +44,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Seen[str]:
     told: Seen[str] = Seen()
     handler = logging.Handler()
     handler.emit = lambda record: told.add(record.getMessage())  # type: ignore[method-assign]
-    monkeypatch.setattr(logging.getLogger("ownstack_bus.embedded.processing"), "handlers", [handler])
+    monkeypatch.setattr(logging.getLogger("ownstack_bus.waiting"), "handlers", [handler])
     return told
 
 

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -156,11 +157,20 @@ def _take(house: House, say: Say, place: int, step: Step) -> None:
     code, told = say(*step.arguments, *(() if step.asks else ("--id", f"step-{place}")))
     told = told["rollout"] if isinstance(told, dict) and isinstance(told.get("rollout"), dict) else told
     if isinstance(told, dict) and any(p["state"] == "unknown" for p in told.get("postdeploys", ())):
-        again, result = say("retry", told["app"], "--postdeploy", "--id", f"step-{place}-postdeploy")
-        assert again == 0, result
+        _retry_script(say, told["app"], f"step-{place}-postdeploy")
         ended = {s["state"] for s in told["stacks"]}
         code = Exit.OK if ended <= {"succeeded", "unchanged"} else code
     assert code == step.exit_code, (step, told, house.log)
+
+
+def _retry_script(say: Say, app: str, command: str) -> None:
+    """Until it is known how it ended: what is killed once may be killed again while it is retried."""
+    for attempt in count(1):
+        code, deployments = say("retry", app, "--postdeploy", "--id", f"{command}-{attempt}")
+        states = {deployment["postdeploys"][-1]["state"] for deployment in deployments}
+        if "unknown" not in states:
+            assert (code, states) == (Exit.OK, {"succeeded"}), deployments
+            return
 
 
 def _nothing_lost(house: House, say: Say) -> None:
