@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Label, Row, ScalarSelect, Select, and_, func, select
+from sqlalchemy import Connection, Label, Row, ScalarSelect, Select, func, select
 
+from ownstack_readmodel.queries.attempts import LATEST
 from ownstack_readmodel.tables import APPS, ATTEMPTS, DEPLOYMENTS, POSTDEPLOYS, ROLLOUTS
 from ownstack_readmodel.views import LastFailureView, ResolvingView
 
@@ -34,10 +35,9 @@ NEWS: tuple[Label[Any], Label[Any]] = (_latest(_COUNTED).label("latest"), _lates
 """Columns beside those of APPS, for `news_of`: ids of rollouts."""
 
 
-_OF_ATTEMPT = and_(_T.team == _D.team, _T.rollout == _D.rollout, _T.stack == _D.stack, _T.attempt == _D.attempt)
 _STACKS_FAILED = (
     select(_D.team, _D.rollout)
-    .join(ATTEMPTS, _OF_ATTEMPT, isouter=True)
+    .join(ATTEMPTS, LATEST, isouter=True)
     .where(func.coalesce(_T.state, _D.state).in_(_STACK_FAILED))
 )
 _LATER = POSTDEPLOYS.alias("later")

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, Select, and_, select
+from sqlalchemy import Connection, Row, Select, select
 
 from ownstack_readmodel.paging import cursor_of, cut, number_in
+from ownstack_readmodel.queries.attempts import LATEST
 from ownstack_readmodel.queries.deployments import postdeploy_view
 from ownstack_readmodel.tables import ATTEMPTS, DEPLOYMENTS, POSTDEPLOYS, ROLLOUTS
 from ownstack_readmodel.views import (
@@ -22,7 +23,6 @@ from ownstack_readmodel.views import (
 )
 
 _R, _D, _A = ROLLOUTS.c, DEPLOYMENTS.c, ATTEMPTS.c
-_LATEST = and_(_A.team == _D.team, _A.rollout == _D.rollout, _A.stack == _D.stack, _A.attempt == _D.attempt)
 _STACKS: Select[Any] = (
     select(
         _D.rollout,
@@ -37,7 +37,7 @@ _STACKS: Select[Any] = (
         _A.granted_at,
         _A.ended_at,
     )
-    .join(ATTEMPTS, _LATEST, isouter=True)
+    .join(ATTEMPTS, LATEST, isouter=True)
     .order_by(_D.rollout, _D.place)
 )
 
