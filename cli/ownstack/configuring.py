@@ -8,8 +8,11 @@ from typing import NamedTuple
 from ownstack.answers import Json
 from ownstack.output import listed
 from ownstack.paths import segment
-from ownstack.sending import How, must, must_have_succeeded, send, watch_rollout
+from ownstack.sending import How, must, send, watch_rollout
 from ownstack.session import Session
+
+OUTDATED = "outdated"
+"""Why nothing is released, though something should be: the release that was to bring it has ended, and did not."""
 
 
 class Scope(NamedTuple):
@@ -92,10 +95,11 @@ def _names(session: Session, app: str, scope: Scope) -> frozenset[str]:
     return frozenset(v["name"] for v in variables if (v["stack"], bool(v["review"])) == (scope.stack, scope.review))
 
 
-def must_have_come_about(outcome: Json) -> None:
-    """Raises Silent, FAILED, if a change was released, and not everywhere."""
+def came_about(outcome: Json) -> bool:
+    """Whether what was asked for is where it was to go: a change that is released, on every stack."""
     if outcome["rollout"] is not None:
-        must_have_succeeded(outcome["rollout"])
+        return bool(outcome["rollout"]["status"] == "succeeded")
+    return bool(outcome["kept"] != OUTDATED)
 
 
 class _Kept(NamedTuple):
@@ -121,7 +125,7 @@ def _why_kept(session: Session, app: str, wish: Wish) -> _Kept:
     if (found := _release_with_it(session, view, set(outdated))) is not None:
         doing = "is under way" if found == view["rollout"] else "waits for its turn"
         return _Kept("queued", f"The release of {app} that {doing} has it.", found)
-    return _Kept("outdated", f"{listed(outdated)} still runs with the config from before: ownstack app info {app}")
+    return _Kept(OUTDATED, f"{listed(outdated)} still runs with the config from before: ownstack app info {app}")
 
 
 def _release_with_it(session: Session, app: Json, stacks: set[str]) -> str | None:

@@ -11,7 +11,7 @@ import typer
 from ownstack import completion
 from ownstack.answers import Json
 from ownstack.commands.params import App, Key, NoWait
-from ownstack.configuring import Scope, Wish, change, must_have_come_about, told
+from ownstack.configuring import Scope, Wish, came_about, change, told
 from ownstack.configview import difference, on_stack, show_config, show_difference
 from ownstack.exits import Exit, Failure, Silent
 from ownstack.giving import names, of_words
@@ -148,7 +148,8 @@ def unset(
 def _change(session: Session, how: How, app: str, wish: Wish, sentence: str) -> None:
     outcome = change(session, how, app, wish, sentence)
     session.output.document(outcome)
-    must_have_come_about(outcome)
+    if not came_about(outcome):
+        raise Silent(Exit.FAILED)
 
 
 def get(session: Session, app: App, name: Name, stack: ThatOn = None, review: Review = False) -> None:

@@ -10,7 +10,7 @@ from ownstack import completion
 from ownstack.answers import Json
 from ownstack.commands.configs import NoDeploy, OnStack, Plain, Review
 from ownstack.commands.params import Key, NoWait
-from ownstack.configuring import Scope, Wish, change
+from ownstack.configuring import Scope, Wish, came_about, change
 from ownstack.exits import Exit, Failure, Silent
 from ownstack.giving import STDIN, Dotenv, of_file
 from ownstack.naming import named
@@ -103,8 +103,7 @@ class _Pushing:
             outcome = change(self._session, how, app, self._wish, f"{app}: {self._sentence}")
         except Failure as failure:
             return nothing | self._failed(app, failure)
-        failed = outcome["rollout"] is not None and outcome["rollout"]["status"] != "succeeded"
-        return outcome | {"error": None, "exit": int(Exit.FAILED if failed else Exit.OK)}
+        return outcome | {"error": None, "exit": int(Exit.OK if came_about(outcome) else Exit.FAILED)}
 
     def _failed(self, app: str, failure: Failure) -> Json:
         if failure.exit_code == Exit.UNAVAILABLE:

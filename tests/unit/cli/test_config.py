@@ -110,7 +110,6 @@ class TestSetting:
             ((), on(("eu-1", "nothing", False)), "nothing-runs", "Nothing of shop runs there yet"),
             (("--stack", "us-1"), on(("eu-1", "live", True), ("us-1", "nothing", False)), "nothing-runs", "Nothing of"),
             ((), on(("eu-1", "live", False)), "same", "shop runs with these values already"),
-            ((), on(("eu-1", "live", True)), "outdated", "eu-1 still runs with the config from before"),
             (("--no-deploy",), on(("eu-1", "live", True)), "no-deploy", "The next release of shop has it."),
             (("--review",), on(("eu-1", "live", True)), "review", "What is cloned of shop from now on has it."),
         ],
@@ -164,8 +163,15 @@ class TestSetting:
     def test_one_that_goes_to_other_stacks_has_nothing_to_do_with_it(self, fake: Fake, ownstack: Run) -> None:
         kept(fake, {**on(("eu-1", "live", True)), "rollout": "c8"})
         waits(fake, "failed")
-        ended = ownstack("config:set", "shop", "A=1", "--json").json
-        assert (ended["kept"], ended["queued"], ended["rollout"]) == ("outdated", None, None)
+        ended = ownstack("config:set", "shop", "A=1", "--json")
+        assert ended.code == 1
+        assert (ended.json["kept"], ended.json["queued"], ended.json["rollout"]) == ("outdated", None, None)
+
+    def test_one_whose_release_failed_before_it_could_be_watched_has_failed(self, fake: Fake, ownstack: Run) -> None:
+        kept(fake, on(("eu-1", "live", True)))
+        ended = ownstack("config:set", "shop", "A=1")
+        said = "eu-1 still runs with the config from before: ownstack app info shop"
+        assert (ended.code, ended.out.splitlines()[1]) == (1, said)
 
     def test_nobody_waits_who_does_not_want_to(self, fake: Fake, ownstack: Run) -> None:
         fake.on("PATCH", "/apps/shop/config", accepted("ConfigSet"))

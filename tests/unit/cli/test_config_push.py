@@ -267,6 +267,15 @@ def test_a_release_that_waits_and_has_it_is_waited_for_and_makes_the_push_fail(
     assert (ended.code, app["exit"], app["queued"], app["rollout"]["status"]) == (1, 1, "c9", "failed")
 
 
+def test_a_change_whose_release_failed_before_it_could_be_watched_makes_the_push_fail(
+    fake: Fake, ownstack: Run, file: Path
+) -> None:
+    kept(fake, on(("eu-1", "live", True)))
+    ended = ownstack("config:push", "--file", str(file), "--app", "shop", "--json")
+    (app,) = ended.json["apps"]
+    assert (ended.code, app["exit"], app["kept"], app["rollout"]) == (1, 1, "outdated", None)
+
+
 def test_when_the_server_can_not_be_asked_the_rest_is_not_tried(fake: Fake, ownstack: Run, file: Path) -> None:
     fake.on("PATCH", "/apps/shop/config", problem(401, "token-unknown", "This token is not known."))
     ended = ownstack("config:push", "--file", str(file), "--app", "shop", "--app", "blog", "--json")
