@@ -12,6 +12,7 @@ RUN := $(UV) run --no-sync
 READY := .venv/.ready
 KILLS ?= 50
 MINUTES ?= 10
+WORKERS ?= auto
 
 .PHONY: help setup demo test check extras bench faults faults-kafka containers fmt generate clean
 
@@ -28,8 +29,8 @@ $(READY): uv.lock pyproject.toml
 demo: $(READY) ## the story of the README: staging, production on three stacks, a failure, a retry
 	@$(RUN) ownstack demo
 
-test: $(READY) ## all tests but those of faults, faults-kafka and containers
-	@$(RUN) pytest
+test: $(READY) ## all tests but those of faults, faults-kafka and containers; WORKERS=auto files at once
+	@$(RUN) pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 check: $(READY) ## lint, form, boundaries, types, generated files fresh
 	$(RUN) ruff check

@@ -361,6 +361,7 @@ EXAMPLES: Mapping[str, Message] = MappingProxyType(
             *_CONSEQUENCES,
             logs.DeploymentLogged(
                 **_DEPLOYED,
+                app_id="shop.7",
                 deployment=f"{_PROMOTION}.eu-1",
                 phase="restart",
                 number=0,

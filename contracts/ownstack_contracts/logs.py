@@ -13,12 +13,16 @@ LogText = Annotated[str, Field(max_length=4_000)]
 
 
 class DeploymentLogged(Report):
-    """Lines that a phase of a job printed. `number`: of the first line, counted per run from 0."""
+    """Lines that a phase of a job printed. `number`: of the first line, counted per run from 0.
+
+    app_id: of which creation of the app. One that was destroyed and made anew begins with an empty log.
+    """
 
     deployment: Identifier
     job: Identifier
     run: Identifier
     app: AppName
+    app_id: Identifier
     stack: StackName
     phase: Literal["look", "release-task", "restart", "post-deploy", "remove", "run"]
     number: Number

@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fcntl import LOCK_EX, flock
 from functools import cache
 from pathlib import Path
 
@@ -30,11 +31,14 @@ def possible() -> bool:
 
 @cache
 def class_path() -> str:
-    """Where the jars are; they are fetched first, if need be. Raises CalledProcessError."""
-    if not (LIBS / ".complete").exists():
-        command = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={LIBS}"]
-        subprocess.run(command, check=True)
-        (LIBS / ".complete").touch()
+    """Where the jars are; they are fetched first, if need be, by one process at a time. Raises CalledProcessError."""
+    LIBS.parent.mkdir(parents=True, exist_ok=True)
+    with LIBS.with_suffix(".lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        if not (LIBS / ".complete").exists():
+            command = ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={LIBS}"]
+            subprocess.run(command, check=True)
+            (LIBS / ".complete").touch()
     return f"{LIBS}/*"
 
 

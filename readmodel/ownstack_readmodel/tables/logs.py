@@ -22,6 +22,7 @@ LOG_LINES = Table(
     Column("cursor", SERIAL, primary_key=True),
     Column("team", NAME, nullable=False),
     Column("app", NAME, nullable=False),
+    Column("app_id", ID),
     Column("stack", NAME, nullable=False),
     Column("deployment", ID, nullable=False),
     Column("job", ID, nullable=False),
@@ -36,4 +37,4 @@ LOG_LINES = Table(
     Index("rm_log_lines_by_deployment", "team", "deployment", "cursor"),
     sqlite_autoincrement=True,
 )
-"""The output of what ran on stacks, kept for 30 days."""
+"""The output of what ran on stacks, kept for 30 days. app_id: NULL in what an older release stored."""

@@ -59,6 +59,7 @@ class JobLog:
                 job=request.job,
                 run=self._job.run,
                 app=request.app,
+                app_id=request.app_id,
                 stack=request.stack,
                 phase=phase,
                 number=number,

@@ -111,7 +111,8 @@ def _read(records: Sequence[Record]) -> _Batch:
         except Unreadable as unreadable:
             batch.dead.append(letter_for(record, unreadable.code, unreadable.reason))
             continue
-        about = (team, message.app, message.stack, message.deployment, message.job, message.run, message.phase)
+        whose = (team, message.app, message.app_id, message.stack)
+        about = (*whose, message.deployment, message.job, message.run, message.phase)
         lines = enumerate(message.lines, message.number)
         batch.rows += [(*about, number, record.timestamp, text.replace("\0", "�")) for number, text in lines]
         batch.apps.add((team, message.app))

@@ -18,6 +18,8 @@ from ownstack_contracts.logs import DeploymentLogged
 from ownstack_contracts.topics import HISTORY, LOGS
 
 WAIT = {"Prefer": "wait=30"}
+SHOP = "shop.6"
+"""The id of the app, after the number of the fact that made it."""
 
 
 async def told(client: httpx.AsyncClient, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
@@ -204,6 +206,7 @@ def logged(number: int, *, deployment: str = "d-1.eu-1", phase: Literal["restart
         job=deployment if phase == "run" else f"{deployment}.1",
         run="r",
         app="shop",
+        app_id=SHOP,
         stack="eu-1",
         phase=phase,
         number=2 * number,

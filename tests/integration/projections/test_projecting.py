@@ -74,11 +74,14 @@ async def test_a_damaged_history_stops_it_loudly(circle: Circle, caplog: pytest.
 
 
 async def test_log_lines_are_found_as_soon_as_they_are_told(circle: Circle) -> None:
+    chronicle = shop(Chronicle())
+    await circle.publish(chronicle.records)
     message = DeploymentLogged(
         deployment="p.eu-1",
         job="p.eu-1.1",
         run="r",
         app="shop",
+        app_id=chronicle.team.apps["shop"].id,
         stack="eu-1",
         phase="restart",
         number=0,
@@ -86,6 +89,7 @@ async def test_log_lines_are_found_as_soon_as_they_are_told(circle: Circle) -> N
     )
     value = encode(message, source="/test", team="acme")
     async with circle.projecting():
+        assert await circle.readmodel.wait_for_sequence("acme", len(chronicle.records), SOON)
         with circle.readmodel.changes.of_logs("acme", "shop") as signal:
             await circle.bus.publish([Outgoing(LOGS.name, "p.eu-1", value), Outgoing(LOGS.name, "p.eu-1", value)])
             while await circle.readmodel.last_line("acme", "shop") == 0:

@@ -106,6 +106,7 @@ def printed(number: int) -> Outgoing:
         job="p.eu-1.1",
         run="r",
         app="shop",
+        app_id="shop.7",
         stack="eu-1",
         phase="restart",
         number=number,
@@ -143,7 +144,7 @@ async def test_log_lines_wait_for_room_and_none_is_missing(circle: Circle, room:
             room.is_made()
             while await circle.readmodel.last_line("acme", "shop") < 1_000:
                 assert await signal.wait(SOON)
-    lines = (await circle.readmodel.logs("acme", "shop", limit=2_000)).items
+    lines = (await circle.readmodel.logs("acme", "shop", limit=2_000, deployment="p.eu-1")).items
     assert [line.number for line in lines] == list(range(1_000))
 
 

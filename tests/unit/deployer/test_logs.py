@@ -90,7 +90,15 @@ def test_whatever_is_printed_can_be_logged(chunks: list[bytes]) -> None:
 
 def logged(number: int, lines: Sequence[str]) -> DeploymentLogged:
     return DeploymentLogged(
-        deployment="d", job="j", run="r", app="shop", stack="eu-1", phase="restart", number=number, lines=tuple(lines)
+        deployment="d",
+        job="j",
+        run="r",
+        app="shop",
+        app_id="shop.7",
+        stack="eu-1",
+        phase="restart",
+        number=number,
+        lines=tuple(lines),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.bench.histories import Chronicle, shop
 from tests.unit.projections.house import House
 
 from ownstack_bus.port import Outgoing, Record
@@ -16,8 +17,10 @@ from ownstack_contracts.topics import DEAD_LETTERS, LOGS
 from ownstack_projections.logs import SLICE, LogSink
 from ownstack_projections.stopped import Outrun
 from ownstack_readmodel import CursorInvalid
+from ownstack_readmodel.tables import LOG_LINES
 
 NOW = 1_800_000_000_000
+SHOP = "shop.10"
 
 
 class Logs:
@@ -44,19 +47,32 @@ class Logs:
 
 @pytest.fixture
 async def logs(house: House) -> AsyncIterator[Logs]:
+    """For the app shop, whose id is SHOP."""
+    chronicle = shop(Chronicle())
+    assert chronicle.team.apps["shop"].id == SHOP
+    await house.take(chronicle.records)
     logs = Logs(house)
     await logs.sink.positions()
     yield logs
     logs.executor.shutdown()
 
 
-def printed(*lines: str, number: int = 0, stack: str = "eu-1", run: str = "r1", team: str | None = "acme") -> bytes:
+def printed(
+    *lines: str,
+    number: int = 0,
+    stack: str = "eu-1",
+    run: str = "r1",
+    team: str | None = "acme",
+    app_id: str = SHOP,
+    deployment: str = "p",
+) -> bytes:
     """A record of lines."""
     message = DeploymentLogged(
-        deployment=f"p.{stack}",
-        job=f"p.{stack}.1",
+        deployment=f"{deployment}.{stack}",
+        job=f"{deployment}.{stack}.1",
         run=run,
         app="shop",
+        app_id=app_id,
         stack=stack,
         phase="restart",
         number=number,
@@ -94,6 +110,20 @@ async def test_the_lines_of_another_run_are_others(logs: Logs) -> None:
 async def test_another_team_sees_none(logs: Logs) -> None:
     await logs.take(printed("a"))
     assert (await logs.readmodel.logs("beta", "shop")).items == []
+
+
+async def test_an_app_that_was_made_anew_does_not_have_the_lines_of_the_one_before(logs: Logs) -> None:
+    await logs.take(printed("before", app_id="shop.2", deployment="o"), printed("now"))
+    await logs.take(printed("later", app_id="shop.2", deployment="o", number=1))
+    assert await texts(logs) == await texts(logs, stack="eu-1") == ["now"]
+    assert await texts(logs, deployment="o.eu-1") == ["before", "later"], "who asks for its deployments has them"
+
+
+async def test_lines_that_an_older_release_stored_are_those_of_the_app(logs: Logs) -> None:
+    await logs.take(printed("a"))
+    with logs.readmodel.writing() as connection:
+        connection.execute(LOG_LINES.update().values(app_id=None))
+    assert await texts(logs) == ["a"]
 
 
 async def test_pages_go_on_where_the_last_one_ended(logs: Logs) -> None:

@@ -35,6 +35,7 @@ def test_a_database_of_an_older_release_gets_the_present_tables_and_keeps_its_lo
     with first.writing() as connection:
         connection.exec_driver_sql("ALTER TABLE rm_app_stacks DROP COLUMN reference")
         connection.exec_driver_sql("DROP TABLE rm_runs")
+        connection.exec_driver_sql("ALTER TABLE rm_log_lines DROP COLUMN app_id")
         connection.exec_driver_sql("UPDATE readmodel_alembic_version SET version_num = 'v0001'")
         connection.execute(POSITIONS.insert().values(topic="t", partition=0, next=7))
         connection.execute(LOG_POSITIONS.insert().values(topic="l", partition=0, next=7))

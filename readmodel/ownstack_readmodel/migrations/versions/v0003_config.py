@@ -1,10 +1,13 @@
-"""Config, images that are looked for and tagged, review apps: new columns and tables, filled from the history again."""
+"""Config, images that are looked for and tagged, review apps: new columns and tables, filled from the history again.
+Log lines say of which creation of their app they are."""
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
 
 from ownstack_readmodel.migrations.recreate import recreate
+from ownstack_readmodel.words import Words
 
 revision = "v0003"
 down_revision = "v0002"
@@ -15,9 +18,11 @@ migration, which a test watches."""
 
 
 def upgrade() -> None:
-    """Put empty tables of the present shape in their place."""
+    """Put empty tables of the present shape in their place. Of lines that are there, the creation is not known."""
+    op.add_column("rm_log_lines", sa.Column("app_id", Words(200)))
     recreate(op.get_bind())
 
 
 def downgrade() -> None:
-    """As the older release makes its own tables anew, there is nothing to do."""
+    """Log lines as they were; the older release makes its other tables anew."""
+    op.drop_column("rm_log_lines", "app_id")
