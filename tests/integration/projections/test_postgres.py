@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -118,15 +119,16 @@ async def test_lines_are_seen_in_the_order_of_their_cursors_whoever_adds_them(da
     async with AsyncExitStack() as stack:
         readers = open_readmodel(database_url)
         stack.callback(readers.close)
+        lines_after = partial(readers.lines_after, "acme", "shop", limit=10_000, deployment="p.eu-1")
         adding = [asyncio.create_task(_add(database_url, partition, stack)) for partition in range(3)]
         seen: list[int] = []
         over = False
         while not over:
             over = all(task.done() for task in adding)
-            found = await readers.lines_after("acme", "shop", seen[-1] if seen else 0, 10_000)
+            found = await lines_after(seen[-1] if seen else 0)
             seen += [line.cursor for line in found]
         await asyncio.gather(*adding)
-        assert seen == [line.cursor for line in await readers.lines_after("acme", "shop", 0, 10_000)]
+        assert seen == [line.cursor for line in await lines_after(0)]
         assert len(seen) == 3 * 40 * 5
 
 

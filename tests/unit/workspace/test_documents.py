@@ -15,8 +15,9 @@ WRITTEN = [
     *sorted(path for path in (ROOT / "docs").rglob("*.md") if "reference" not in path.parts),
 ]
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
-TARGET = re.compile(r"\bmake ([a-z]+)\b(?=[^`\n]*`|\s{2,}| [A-Z]+=|$)", re.MULTILINE)
-RULE = re.compile(r"^([a-z]+):", re.MULTILINE)
+TARGET = re.compile(r"(?:`|^    )make ([a-z-]+)", re.MULTILINE)
+"""As code, in a line or as one; not the verb."""
+RULE = re.compile(r"^([a-z-]+):", re.MULTILINE)
 
 
 @pytest.mark.parametrize("document", WRITTEN, ids=lambda document: str(document.relative_to(ROOT)))
