@@ -40,6 +40,8 @@ def logs(
 ) -> None:
     """The last lines that an app's deployments, and commands beside it, printed.
 
+    Of an app that was destroyed and made anew, since then; of the one before, with --deployment.
+
     With --follow goes on with what comes; then --json prints a line for each.
     """
     path = f"/apps/{segment(app)}/logs"

@@ -46,7 +46,8 @@ Lines = Annotated[Filter, Depends(_filter)]
 async def logs(
     house: House, who: Caller, part: Wanted, app: App, lines: Lines, after: After = None
 ) -> Page[LogLineView]:
-    """Log lines in the order in which they came. A cursor goes before `after`."""
+    """Log lines in the order in which they came; without `deployment`, of the app that there is, and none of one of its
+    name that was destroyed. A cursor goes before `after`."""
     await _check(house, who.team, app, lines)
     cursor = part.cursor if part.cursor or after is None else cursor_of(after)
     return await house.readmodel.logs(who.team, app, part.limit, cursor, stack=lines.stack, deployment=lines.deployment)
