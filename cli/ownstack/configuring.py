@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ownstack.answers import Json
 from ownstack.output import listed
 from ownstack.paths import segment
-from ownstack.sending import How, must, send, watch_rollout
+from ownstack.sending import How, must, send, succeeded, watch_rollout
 from ownstack.session import Session
 
 OUTDATED = "outdated"
@@ -98,7 +98,7 @@ def _names(session: Session, app: str, scope: Scope) -> frozenset[str]:
 def came_about(outcome: Json) -> bool:
     """Whether what was asked for is where it was to go: a change that is released, on every stack."""
     if outcome["rollout"] is not None:
-        return bool(outcome["rollout"]["status"] == "succeeded")
+        return succeeded(outcome["rollout"])
     return bool(outcome["kept"] != OUTDATED)
 
 

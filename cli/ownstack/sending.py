@@ -59,9 +59,14 @@ def watch_rollout(session: Session, view: Json, app: str) -> Json:
     return ended
 
 
+def succeeded(rollout: Json) -> bool:
+    """Whether a rollout that has ended did so well, on every stack."""
+    return bool(rollout["status"] == "succeeded")
+
+
 def must_have_succeeded(rollout: Json) -> None:
     """Raises Silent, FAILED, unless a rollout that has ended did so on every stack."""
-    if rollout["status"] != "succeeded":
+    if not succeeded(rollout):
         raise Silent(Exit.FAILED)
 
 

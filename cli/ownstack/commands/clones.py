@@ -11,7 +11,7 @@ from ownstack.answers import Json
 from ownstack.commands.params import Key, NoWait
 from ownstack.naming import named
 from ownstack.paths import segment
-from ownstack.sending import How, must, must_have_succeeded, watch_jobs, watch_rollout
+from ownstack.sending import How, must, must_have_succeeded, succeeded, watch_jobs, watch_rollout
 from ownstack.session import Session, command
 
 Source = Annotated[
@@ -71,7 +71,7 @@ def _watch(session: Session, view: Json, new: str, sentence: str, *, deploy: boo
         return None
     session.output.say(sentence)
     ended = watch_rollout(session, view, new)
-    if ended["status"] != "succeeded":
+    if not succeeded(ended):
         session.output.note(f"{new} is there all the same; to be rid of it: ownstack app destroy {new} --force")
     return ended
 

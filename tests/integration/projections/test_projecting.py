@@ -8,10 +8,9 @@ import pytest
 from tests.bench.histories import Chronicle, image, promoted, shop
 from tests.integration.projections.conftest import Circle
 from tests.unit.projections.house import dump
+from tests.unit.projections.test_logs import printed
 
 from ownstack_bus.port import Outgoing
-from ownstack_contracts.envelope import encode
-from ownstack_contracts.logs import DeploymentLogged
 from ownstack_contracts.rollouts import DeployRequested
 from ownstack_contracts.topics import HISTORY, LOGS
 from ownstack_projections.main import Projections
@@ -76,18 +75,7 @@ async def test_a_damaged_history_stops_it_loudly(circle: Circle, caplog: pytest.
 async def test_log_lines_are_found_as_soon_as_they_are_told(circle: Circle) -> None:
     chronicle = shop(Chronicle())
     await circle.publish(chronicle.records)
-    message = DeploymentLogged(
-        deployment="p.eu-1",
-        job="p.eu-1.1",
-        run="r",
-        app="shop",
-        app_id=chronicle.team.apps["shop"].id,
-        stack="eu-1",
-        phase="restart",
-        number=0,
-        lines=("it starts", "it serves"),
-    )
-    value = encode(message, source="/test", team="acme")
+    value = printed("it starts", "it serves", app_id=chronicle.team.apps["shop"].id)
     async with circle.projecting():
         assert await circle.readmodel.wait_for_sequence("acme", len(chronicle.records), SOON)
         with circle.readmodel.changes.of_logs("acme", "shop") as signal:

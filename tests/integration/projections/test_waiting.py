@@ -15,10 +15,9 @@ from tests.bench.histories import Chronicle, promoted, shop
 from tests.contract.bus.parts import Seen
 from tests.integration.projections.conftest import Circle
 from tests.unit.projections.house import dump
+from tests.unit.projections.test_logs import printed
 
 from ownstack_bus.port import BusError, Outgoing
-from ownstack_contracts.envelope import encode
-from ownstack_contracts.logs import DeploymentLogged
 from ownstack_contracts.topics import LOGS
 from ownstack_projections import patience
 from ownstack_projections.main import Projections
@@ -99,20 +98,10 @@ def told() -> Iterator[Seen[str]]:
     logger.removeHandler(handler)
 
 
-def printed(number: int) -> Outgoing:
-    lines = tuple(f"line {line}".ljust(1_000) for line in range(number, number + 100))
-    message = DeploymentLogged(
-        deployment="p.eu-1",
-        job="p.eu-1.1",
-        run="r",
-        app="shop",
-        app_id="shop.7",
-        stack="eu-1",
-        phase="restart",
-        number=number,
-        lines=lines,
-    )
-    return Outgoing(LOGS.name, "p.eu-1", encode(message, source="/test", team="acme"))
+def hundred(number: int) -> Outgoing:
+    """A hundred lines, from the one with this number on."""
+    lines = (f"line {line}".ljust(1_000) for line in range(number, number + 100))
+    return Outgoing(LOGS.name, "p.eu-1", printed(*lines, number=number))
 
 
 async def test_facts_wait_for_room_and_none_is_missing(circle: Circle, room: Room, told: Seen[str]) -> None:
@@ -139,7 +128,7 @@ async def test_log_lines_wait_for_room_and_none_is_missing(circle: Circle, room:
     async with circle.projecting():
         room.ends()
         with circle.readmodel.changes.of_logs("acme", "shop") as signal:
-            await circle.bus.publish([printed(number) for number in range(0, 1_000, 100)])
+            await circle.bus.publish([hundred(number) for number in range(0, 1_000, 100)])
             await told.until(lambda said: any("waits" in message for message in said))
             room.is_made()
             while await circle.readmodel.last_line("acme", "shop") < 1_000:
@@ -182,7 +171,7 @@ async def test_a_dead_letter_waits_for_room_on_the_bus(
             raise BusError("disk-full", "The disk is full.")
         await publish(records)
 
-    await circle.bus.publish([Outgoing(LOGS.name, "p.eu-1", b"nothing of ours"), printed(0)])
+    await circle.bus.publish([Outgoing(LOGS.name, "p.eu-1", b"nothing of ours"), hundred(0)])
     monkeypatch.setattr(circle.bus, "publish", full)
     async with circle.projecting():
         with circle.readmodel.changes.of_logs("acme", "shop") as signal:
